@@ -1,0 +1,74 @@
+"""Who is registered? An immutable picture of the registry at one version, with the look-ups that requests need."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from consent.model import (
+    Account,
+    AccountId,
+    Campaign,
+    CampaignId,
+    Endpoint,
+    EndpointId,
+    Source,
+    SourceId,
+)
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    version: int
+    accounts: dict[AccountId, Account] = field(default_factory=dict)
+    campaigns: dict[tuple[AccountId, CampaignId], Campaign] = field(default_factory=dict)
+    sources_by_token: dict[str, Source] = field(default_factory=dict, repr=False)
+    endpoints: dict[EndpointId, Endpoint] = field(default_factory=dict)
+    _by_account: dict[AccountId, tuple[Campaign, ...]] = field(default_factory=dict, repr=False)
+    _by_short_code: dict[tuple[AccountId, str], tuple[Campaign, ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        version: int,
+        *,
+        accounts: Iterable[Account] = (),
+        campaigns: Iterable[Campaign] = (),
+        sources: Iterable[Source] = (),
+        endpoints: Iterable[Endpoint] = (),
+    ) -> "Directory":
+        listed = sorted(campaigns, key=lambda campaign: campaign.id)
+        return cls(
+            version,
+            {account.id: account for account in accounts},
+            {(campaign.account, campaign.id): campaign for campaign in listed},
+            {source.token: source for source in sources},
+            {endpoint.id: endpoint for endpoint in endpoints},
+            _grouped(listed, lambda campaign: campaign.account),
+            _grouped(listed, lambda campaign: (campaign.account, campaign.short_code)),
+        )
+
+    def campaigns_of(self, account: AccountId) -> tuple[Campaign, ...]:
+        return self._by_account.get(account, ())
+
+    def campaigns_at(self, account: AccountId, short_code: str) -> tuple[Campaign, ...]:
+        """Those that a text to `short_code` reaches."""
+        return self._by_short_code.get((account, short_code), ())
+
+    def campaign(self, account: AccountId, campaign: CampaignId) -> Campaign | None:
+        return self.campaigns.get((account, campaign))
+
+    def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
+        return tuple(e for e in self.endpoints.values() if e.account == account)
+
+    def source(self, account: AccountId, source: SourceId) -> Source | None:
+        return next((s for s in self.sources_by_token.values() if s.account == account and s.id == source), None)
+
+
+def _grouped(campaigns: Iterable[Campaign], key: Callable[[Campaign], Key]) -> dict[Key, tuple[Campaign, ...]]:
+    groups: defaultdict[Key, list[Campaign]] = defaultdict(list)
+    for campaign in campaigns:
+        groups[key(campaign)].append(campaign)
+    return {name: tuple(members) for name, members in groups.items()}

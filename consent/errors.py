@@ -1,0 +1,71 @@
+"""Which ways there are to fail, and whose fault each one is.
+
+    ConsentError
+    ├── Refused            the sender's: the request must change, repeating it cannot help   400
+    │   ├── Unverified     the signature is missing, wrong or too old                       403
+    │   ├── NoSuchSource   nobody registered this webhook URL                               404
+    │   └── TooLarge       more bytes, depth or parts than we read                          413
+    ├── StoreUnavailable   ours, for now: the store cannot promise; the same request will do 503
+    │   └── StoreUnsafe    the store answers, but would lose what we promise to keep         503
+    └── Misconfigured      the operator's: the message names the key and the remedy          500
+
+The edge asks an error for its `status`, `reason` and `retryable`; it never asks which class it has.
+"""
+
+from typing import ClassVar
+
+
+class ConsentError(Exception):
+    """The root: something that the caller cannot continue from."""
+
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    reason: ClassVar[str] = "error"
+
+
+class Refused(ConsentError):
+    """The sender must change the request; repeating it cannot help."""
+
+    status = 400
+    reason = "malformed"
+
+
+class Unverified(Refused):
+    """The request does not prove that it comes from the provider: check the signature secret, its method and the clock."""
+
+    status = 403
+    reason = "unverified"
+
+
+class NoSuchSource(Refused):
+    """No source has this token: copy the webhook URL again from `consent-relay source list`."""
+
+    status = 404
+    reason = "unknown_token"
+
+
+class TooLarge(Refused):
+    """The request is larger than `receiver.max_body`, or holds more than a provider ever sends."""
+
+    status = 413
+    reason = "too_large"
+
+
+class StoreUnavailable(ConsentError):
+    """The store cannot promise to keep this now; send the same again later."""
+
+    status = 503
+    retryable = True
+    reason = "store_unavailable"
+
+
+class StoreUnsafe(StoreUnavailable):
+    """The store answers, but its settings would lose what we promise to keep: `consent-relay doctor` says which."""
+
+    reason = "store_unsafe"
+
+
+class Misconfigured(ConsentError):
+    """The operator must change the configuration; the message names the key and what was expected."""
+
+    reason = "misconfigured"

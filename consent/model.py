@@ -1,0 +1,271 @@
+"""What do we talk about? The words of the domain, as types.
+
+One type per arrow of the flow (docs/architecture.md):
+
+    request ─▶ Inbound ─▶ [codec] Report ─▶ [judge] Change ─▶ [ledger.apply] Event
+            ─▶ [route] Delivery ─▶ [claim] Lease ─▶ [send] Outcome ─▶ [next_step] settle
+
+`Inbound` and `Report` belong to receiver/, `Outcome` to dispatcher/; what crosses the store is here. Values only: no
+clock, no I/O.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NewType
+
+AccountId = NewType("AccountId", str)
+CampaignId = NewType("CampaignId", str)
+SourceId = NewType("SourceId", str)
+EndpointId = NewType("EndpointId", str)
+"""Qualified by its account, "acme/crm": two accounts may both have a "crm"."""
+EventId = NewType("EventId", str)
+Msisdn = NewType("Msisdn", str)
+"""A recipient: the digits of an E.164 number without "+", or, for an odd number, what the provider called her."""
+Partition = NewType("Partition", int)
+UnixMs = NewType("UnixMs", int)
+Millis = NewType("Millis", int)
+
+SignatureMethod = Literal["md5hash", "md5", "sha1", "sha256", "sha512"]
+BodyFormat = Literal["json", "wxml", "wxml-form"]
+
+
+class Status(StrEnum):
+    """What we know of one number in one campaign."""
+
+    UNKNOWN = "unknown"
+    OPTED_IN = "opted_in"
+    OPTED_OUT = "opted_out"
+    PENDING = "pending"
+
+
+class Actor(StrEnum):
+    """Who decided. A recipient's own STOP weighs more than an account's unsubscribe: only she undoes it by API rules."""
+
+    RECIPIENT = "recipient"
+    ACCOUNT = "account"
+    OPERATOR = "operator"
+    IMPORT = "import"
+
+
+class Via(StrEnum):
+    """The way it came: the documented SOURCE values of N301/N302."""
+
+    API = "API"
+    MO = "MO"
+    MANAGER = "MANAGER"
+    WEB = "WEB"
+    IMPORTED = "IMPORTED AS UNSUBSCRIBED"
+
+
+class EventType(StrEnum):
+    OPTED_IN = "consent.opted_in"
+    OPTED_OUT = "consent.opted_out"
+    PENDING = "consent.pending"
+    MESSAGE_REQUESTED = "message.requested"
+    MESSAGE_RECEIVED = "message.received"
+    MESSAGE_STATUS = "message.status"
+    ENDPOINT_TEST = "endpoint.test"
+    """Sent by `consent-relay endpoint test` alone; never in the log."""
+    ENDPOINT_FAILING = "endpoint.failing"
+    ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_RECOVERED = "endpoint.recovered"
+
+
+CONSENT_EVENT: dict[Status, EventType] = {
+    Status.OPTED_IN: EventType.OPTED_IN,
+    Status.OPTED_OUT: EventType.OPTED_OUT,
+    Status.PENDING: EventType.PENDING,
+}
+
+
+class Condition(StrEnum):
+    """When a change may take effect, judged against the state in the same atomic step."""
+
+    ALWAYS = "always"
+    IF_PENDING = "if_pending"
+    """A YES counts only as the answer to a double opt-in; otherwise it is an ordinary text."""
+    UNLESS_SELF_STOPPED = "unless_self_stopped"
+    """WXML `subscribe`: who stopped herself is not re-subscribed by the account (E904)."""
+
+
+# ── the registry ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    id: AccountId
+    api_key: str = ""
+    api_secret: str = field(default="", repr=False)
+    signature_secret: str = field(default="", repr=False)
+    signature_method: SignatureMethod = "md5hash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    account: AccountId
+    id: CampaignId
+    title: str = ""
+    brand: str = ""
+    short_code: str = ""
+    keywords: tuple[str, ...] = ()
+    requires_opt_in: bool = False
+    discovered: bool = False
+    """Nobody registered it: it was created from what a webhook said, so that nothing was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A webhook URL: who posts to it, for which account, and how a post proves where it comes from."""
+
+    account: AccountId
+    id: SourceId
+    provider: str
+    token: str = field(repr=False)
+    signature_secret: str = field(default="", repr=False)
+    signature_method: SignatureMethod = "md5hash"
+    tolerance: Millis = Millis(24 * 3600 * 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A customer's URL that wants to know."""
+
+    account: AccountId
+    id: EndpointId
+    url: str
+    secrets: tuple[str, ...] = field(repr=False)
+    """`whsec_…`; every one signs, so that a receiver may change over at leisure."""
+    format: BodyFormat = "json"
+    events: tuple[str, ...] = ("consent.*",)
+    campaigns: tuple[CampaignId, ...] = ()
+    changes_only: bool = False
+    rate: str = ""
+    max_in_flight: int = 16
+    disabled: str = ""
+    """Why nothing is sent; empty while it is enabled. Its deliveries are held meanwhile, not lost."""
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who said it and how we know: kept with the state and with every event."""
+
+    actor: Actor
+    via: Via
+    source: SourceId
+    provider: str
+    keyword: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing one recipient (or her account) asked for, ready to be recorded. `ledger.apply` makes events of it."""
+
+    account: AccountId
+    msisdn: Msisdn
+    type: EventType
+    campaigns: tuple[CampaignId, ...]
+    """Each gets its own event; a message event that belongs to no campaign has none."""
+    origin: Origin
+    occurred_at: UnixMs
+    decides_at: UnixMs
+    """The instant that orders it among others (consent/ordering.py)."""
+    received_at: UnixMs
+    identities: tuple[str, ...]
+    """What the provider calls this message (one per part of a long text). Seen once, the change is a duplicate."""
+    status: Status | None = None
+    """The status asked for; None for a message event, which touches no state."""
+    condition: Condition = Condition.ALWAYS
+    is_odd: bool = False
+    """The number is not E.164: its opt-out is kept under its raw digits, and flagged."""
+    detail: str = ""
+    """A JSON object with what only this type of event has (the text of a message); empty for none."""
+    held_parts: str = ""
+    """The group of a concatenated text that this change settles (ledger.hold_part)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What the log keeps and endpoints are told. Its id is its place in the log."""
+
+    id: EventId
+    type: EventType
+    account: AccountId
+    campaign: CampaignId | None
+    msisdn: Msisdn
+    origin: Origin
+    occurred_at: UnixMs
+    received_at: UnixMs
+    sequence: int
+    """Rises with every event of one recipient; not always by one."""
+    status: Status | None = None
+    previous: Status | None = None
+    changed: bool = False
+    superseded: bool = False
+    """It came late: something newer had decided already. On the record, never sent to an endpoint."""
+    is_odd: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    events: tuple[EventId, ...]
+    superseded: bool = False
+    """Every one of them came late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The provider sent it before; the ledger has it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The condition of the change did not hold (`Condition.UNLESS_SELF_STOPPED`); nothing was recorded."""
+
+
+Applied = Recorded | Duplicate | Declined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentState:
+    """What the ledger knows now of one number in one campaign."""
+
+    status: Status
+    actor: Actor
+    origin: Origin
+    decides_at: UnixMs
+    sequence: int
+    opted_in_at: UnixMs | None
+    opted_out_at: UnixMs | None
+    is_odd: bool = False
+
+
+# ── the queue ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event owed to one endpoint."""
+
+    event: EventId
+    endpoint: EndpointId
+    msisdn: Msisdn
+    is_urgent: bool
+    """Opt-outs go before all else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right, for some seconds, to attempt one delivery."""
+
+    partition: Partition
+    endpoint: EndpointId
+    event: Event
+    attempt: int
+    """This attempt's number, from 1."""
+    token: str
+    """Proves at settle time that the lease is still ours."""
