@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who decided. A recipient's own STOP weighs more than an account's unsubscribe: only she undoes it by API rules."""
+    """Who decided. A recipient's own STOP weighs more than an account's unsubscribe: WXML may undo only the latter."""
 
     RECIPIENT = "recipient"
     ACCOUNT = "account"
@@ -264,8 +264,23 @@ class Lease:
 
     partition: Partition
     endpoint: EndpointId
-    event: Event
+    msisdn: Msisdn
+    event_id: EventId
+    event: Event | None
+    """None when the log no longer has it."""
     attempt: int
     """This attempt's number, from 1."""
     token: str
     """Proves at settle time that the lease is still ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """What the console shows of one attempt."""
+
+    number: int
+    outcome: str
+    status: int | None
+    took_ms: int
+    error: str
+    response: str

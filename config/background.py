@@ -1,0 +1,43 @@
+"""How does a process keep at something as long as it lives? Through the store's absences, without flooding the log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from tenacity import RetryCallState, Retrying, wait_exponential
+
+from consent.errors import ConsentError
+
+log = structlog.get_logger()
+
+_BACKOFF = wait_exponential(multiplier=0.1, max=5)
+"""Seconds: 0.1, 0.2, 0.4, … 5: a store that comes back is found soon, one that stays away costs next to nothing."""
+
+
+async def persist(name: str, step: Callable[[], Awaitable[float | None]]) -> None:
+    """Call `step` again and again, resting as many seconds as it says, until it says None. While it fails, wait longer
+    and longer, and log the first failure and the recovery, not each try."""
+    failures = 0
+    while True:
+        try:
+            rest = await step()
+        except ConsentError as exc:
+            failures += 1
+            if failures == 1:
+                log.warning("background.failing", task=name, reason=exc.reason, error=str(exc))
+            await asyncio.sleep(backoff(failures))
+            continue
+        if failures:
+            log.info("background.recovered", task=name, failures=failures)
+            failures = 0
+        if rest is None:
+            return
+        if rest > 0:
+            await asyncio.sleep(rest)
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = failures
+    return float(_BACKOFF(state))

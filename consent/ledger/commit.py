@@ -1,0 +1,105 @@
+"""How do requests in flight together share one trip to the disk? Group commit.
+
+A call that finds no flush under way starts one; calls that arrive meanwhile wait and go together in the next. So the
+batch grows with the load and with the slowness of the disk, and an idle service pays no delay.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+import hiredis
+
+from consent.errors import StoreUnavailable, StoreUnsafe
+from consent.ledger.functions import function_name, library
+from consent.ledger.wire import Reply, Wire, pack
+
+Durability = Literal["memory", "fsync", "replicated"]
+
+_TRAILER_TIMEOUT_MS = 2000
+_LOAD = pack(("FUNCTION", "LOAD", "REPLACE", library()))
+_MAX_BATCH = 1024
+
+
+class GroupCommit:
+    """Calls functions of the library; every call of one flush is durable before any of them returns."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._required: tuple[int, int] | None = None
+        self._trailer: bytes | None = None
+        self._waiting: list[tuple[bytes, asyncio.Future[Reply]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    def require(self, disks_and_replicas: tuple[int, int] | None) -> None:
+        """How many local disks and replicas must have each flush (WAITAOF); None where the server's own settings
+        promise enough already."""
+        self._required = disks_and_replicas
+        self._trailer = disks_and_replicas and pack(("WAITAOF", *disks_and_replicas, _TRAILER_TIMEOUT_MS))
+
+    def call(self, function: str, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> asyncio.Future[Reply]:
+        """The reply of one function call. Raises StoreUnavailable when it is not certain to have been kept."""
+        command = pack(("FCALL", function_name(function), len(keys), *keys, *arguments))
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, reply))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush(), name="group-commit")
+        return reply
+
+    async def close(self) -> None:
+        """Let what is under way finish, then hang up."""
+        while self._flusher is not None:
+            await asyncio.wait([self._flusher])
+        self._wire.close()
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+                replies: list[Reply] = [StoreUnavailable("the flush was interrupted")] * len(batch)
+                try:
+                    replies = await self._exchange([command for command, _ in batch])
+                except StoreUnavailable as exc:
+                    replies = [exc] * len(batch)
+                finally:
+                    for (_, future), reply in zip(batch, replies, strict=True):
+                        _resolve(future, reply)
+        finally:
+            self._flusher = None
+            for _, future in self._waiting:
+                _resolve(future, StoreUnavailable("shutting down"))
+            self._waiting = []
+
+    async def _exchange(self, commands: list[bytes]) -> list[Reply]:
+        replies = await self._send(commands)
+        missing = [i for i, reply in enumerate(replies) if _is_missing_function(reply)]
+        if missing:  # a flushed, failed-over or older server: it ran none of these
+            await self._wire.exchange([_LOAD])
+            for i, reply in zip(missing, await self._send([commands[i] for i in missing]), strict=True):
+                replies[i] = reply
+        return replies
+
+    async def _send(self, commands: list[bytes]) -> list[Reply]:
+        if self._trailer is None or self._required is None:
+            return await self._wire.exchange(commands)
+        *replies, kept = await self._wire.exchange([*commands, self._trailer])
+        if isinstance(kept, hiredis.ReplyError):
+            raise StoreUnsafe(f"the store refuses to confirm durability: {kept}")
+        if any(have < need for have, need in zip(kept, self._required, strict=True)):
+            raise StoreUnavailable(f"the flush reached {kept} disks and replicas, {list(self._required)} are required")
+        return replies
+
+
+def _is_missing_function(reply: Reply) -> bool:
+    return isinstance(reply, hiredis.ReplyError) and "Function not found" in str(reply)
+
+
+def _resolve(future: "asyncio.Future[Reply]", reply: Reply) -> None:
+    if future.done():  # its caller went away; the change is recorded all the same
+        return
+    if isinstance(reply, StoreUnavailable):
+        future.set_exception(reply)
+    elif isinstance(reply, hiredis.ReplyError):
+        future.set_exception(StoreUnavailable(f"the store refused: {reply}"))
+    else:
+        future.set_result(reply)

@@ -1,0 +1,123 @@
+"""What is each key called? The only place where keys are built.
+
+All that concerns one recipient carries the hash tag of her partition, so that every function works on one slot of a
+Cluster. Bucket counts are part of the layout: changing one moves every key.
+"""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Partition, UnixMs
+
+CONSENT_BUCKETS = 1024
+"""Per partition and account: at 16 partitions and a million numbers, 61 numbers a hash; a listpack up to 512."""
+SEEN_BUCKETS = 256
+SEEN_SLICE_MS = 48 * 3600 * 1000
+"""De-duplication forgets by whole slices: a message is remembered for one to two of them."""
+CLOCK_SKEW_MS = 5 * 60 * 1000
+"""How far receivers' clocks may lie apart around the turn of a slice without missing a duplicate."""
+SEPARATOR = "\x1f"
+URGENT_MS = 2**43
+"""How much earlier an opt-out is filed than it is due, so that it is found first (lua/schedule.lua)."""
+
+REGISTRY_VERSION = "{registry}:version"
+REGISTRY_CHANGES = "{registry}:changes"
+REGISTRY_META = "{registry}:meta"
+
+
+def registry_table(name: str) -> str:
+    return f"{{registry}}:{name}"
+
+
+def partition_of(msisdn: str, partitions: int) -> Partition:
+    return Partition(crc32(msisdn.encode()) % partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one partition."""
+
+    partition: Partition
+
+    def _key(self, name: str) -> str:
+        return f"{{{self.partition}}}:{name}"
+
+    @property
+    def log(self) -> str:
+        return self._key("log")
+
+    @property
+    def sequence(self) -> str:
+        return self._key("sequence")
+
+    @property
+    def origins(self) -> str:
+        return self._key("origins")
+
+    @property
+    def routed(self) -> str:
+        return self._key("routed")
+
+    @property
+    def next(self) -> str:
+        return self._key("next")
+
+    @property
+    def leased(self) -> str:
+        return self._key("leased")
+
+    @property
+    def attempts(self) -> str:
+        return self._key("attempts")
+
+    @property
+    def partials(self) -> str:
+        return self._key("partials")
+
+    def parts(self, group: str) -> str:
+        return self._key(f"parts:{group}")
+
+    def consent(self, account: AccountId, msisdn: Msisdn) -> str:
+        return self._key(f"consent:{account}:{(crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS}")
+
+    def optout(self, account: AccountId, campaign: CampaignId) -> str:
+        return self._key(f"optout:{account}:{campaign}")
+
+    def seen(self, msisdn: Msisdn, now: UnixMs) -> tuple[str, ...]:
+        """The de-duplication hashes to ask, the one to write first."""
+        bucket = (crc32(msisdn.encode()) >> 8) % SEEN_BUCKETS
+        current = now // SEEN_SLICE_MS
+        slices = dict.fromkeys((current, current - 1, (now + CLOCK_SKEW_MS) // SEEN_SLICE_MS))
+        return tuple(self._key(f"seen:{part}:{bucket}") for part in slices)
+
+    def due(self, endpoint: EndpointId) -> str:
+        return self._key(f"due:{endpoint}")
+
+    def heads(self, endpoint: EndpointId) -> str:
+        return self._key(f"heads:{endpoint}")
+
+    def lane(self, endpoint: EndpointId, msisdn: Msisdn) -> str:
+        return self._key(f"lane:{endpoint}:{msisdn}")
+
+    def dead(self, endpoint: EndpointId) -> str:
+        return self._key(f"dead:{endpoint}")
+
+    def graves(self, endpoint: EndpointId) -> str:
+        return self._key(f"graves:{endpoint}")
+
+
+def consent_field(msisdn: Msisdn, campaign: CampaignId) -> str:
+    return f"{msisdn}{SEPARATOR}{campaign}"
+
+
+def event_id(partition: Partition, stream_id: str) -> EventId:
+    """An event is named by its place in the log, `evt_3_1732230000123_0`. No dot: the signature joins by dots."""
+    return EventId(f"evt_{partition}_{stream_id.replace('-', '_')}")
+
+
+def event_place(event: EventId) -> tuple[Partition, str] | None:
+    """Where in which log an event is; None if that is no event id."""
+    match event.split("_"):
+        case ["evt", partition, ms, counter] if partition.isdecimal() and ms.isdecimal() and counter.isdecimal():
+            return Partition(int(partition)), f"{ms}-{counter}"
+    return None

@@ -1,0 +1,226 @@
+"""What is known of each number, and what happened to it: the consent state and the event log.
+
+Changes go through `apply`, one function call in the store (lua/apply.lua); reads go past it and change nothing.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from consent.ledger.keys import SEEN_SLICE_MS, consent_field, event_id, event_place
+from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, events_of, origin_number, pack_origin, unpack_state
+from consent.ledger.store import Store
+from consent.model import (
+    AccountId,
+    Applied,
+    CampaignId,
+    Change,
+    ConsentState,
+    Declined,
+    Duplicate,
+    EndpointId,
+    Event,
+    EventId,
+    EventType,
+    Millis,
+    Msisdn,
+    Partition,
+    Recorded,
+    UnixMs,
+)
+from consent.numbers import recipient
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPart:
+    """One part of a concatenated text, as the store keeps it until the rest is there."""
+
+    msisdn: Msisdn
+    group: str
+    """Names the text: source, sender, number, reference, total. The same for all of its parts."""
+    identity: str
+    number: int
+    total: int
+    content: str
+    """Whatever the holder needs to judge the whole; opaque here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Kept; its siblings are not all there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All parts are there (or as many as ever came): the contents, to be joined, judged and applied."""
+
+    group: str
+    contents: tuple[str, ...]
+
+
+def digest(identity: str) -> bytes:
+    """How a provider message is remembered: 12 bytes, so that chance never takes one for another."""
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+class Ledger:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def apply(self, change: Change) -> Applied:
+        """Record a change once. Returns when it is as durable as configured; StoreUnavailable if it may not be."""
+        keys = self._store.keys_of(change.msisdn)
+        seen = keys.seen(change.msisdn, change.received_at)
+        touched = change.campaigns if change.status is not None else ()
+        reply = await self._store.commit.call(
+            "apply",
+            (
+                keys.consent(change.account, change.msisdn),
+                keys.log,
+                keys.sequence,
+                keys.origins,
+                keys.parts(change.held_parts),
+                keys.partials,
+                *seen,
+                *(keys.optout(change.account, campaign) for campaign in touched),
+            ),
+            (
+                len(seen),
+                len(change.identities),
+                2 * SEEN_SLICE_MS,
+                change.type,
+                change.account,
+                change.msisdn,
+                STATUS_LETTER[change.status] if change.status is not None else "",
+                change.condition,
+                change.decides_at,
+                change.occurred_at,
+                change.received_at,
+                ACTOR_LETTER[change.origin.actor],
+                pack_origin(change.origin),
+                change.detail,
+                "o" if change.is_odd else "",
+                change.held_parts,
+                EventType.MESSAGE_RECEIVED,
+                *map(digest, change.identities),
+                *change.campaigns,
+            ),
+        )
+        match reply:
+            case [b"duplicate"]:
+                return Duplicate()
+            case [b"declined"]:
+                return Declined()
+        word, *places = reply
+        events = tuple(event_id(keys.partition, place.decode()) for place in places)
+        return Recorded(events=events, superseded=word == b"superseded")
+
+    async def hold_part(self, part: HeldPart, *, wait: Millis, now: UnixMs) -> Whole | Waiting | Duplicate:
+        """Keep a part. `Whole` when it completes the text, and for every repeat until `apply` settles the group."""
+        keys = self._store.keys_of(part.msisdn)
+        reply = await self._store.commit.call(
+            "hold_part",
+            (keys.parts(part.group), keys.partials, *keys.seen(part.msisdn, now)),
+            (part.group, part.number, digest(part.identity), part.content, part.total, wait),
+        )
+        match reply:
+            case [b"duplicate"]:
+                return Duplicate()
+            case [b"complete", *contents]:
+                return Whole(part.group, tuple(content.decode() for content in contents))
+        return Waiting()
+
+    async def overdue_parts(self, partition: Partition, now: UnixMs, *, limit: int = 100) -> list[Whole]:
+        """Texts whose missing parts did not come in time: to be judged by what is there."""
+        keys = self._store.keys[partition]
+        groups = await self._store.redis.zrange(keys.partials, "-inf", now, byscore=True, offset=0, num=limit)
+        whole = []
+        for group in groups:
+            name = group.decode()
+            contents = await self._store.redis.hvals(keys.parts(name))
+            whole.append(Whole(name, tuple(content.decode() for content in contents)))
+        return whole
+
+    async def state(self, account: AccountId, campaign: CampaignId, msisdn: Msisdn) -> ConsentState | None:
+        return (await self.states(account, (campaign,), msisdn))[0]
+
+    async def states(
+        self, account: AccountId, campaigns: Sequence[CampaignId], msisdn: Msisdn
+    ) -> list[ConsentState | None]:
+        """What is known of one number, per campaign; None where it was never seen."""
+        if not campaigns:
+            return []
+        keys = self._store.keys_of(msisdn)
+        fields = [consent_field(msisdn, campaign) for campaign in campaigns]
+        packed = await self._store.redis.hmget(keys.consent(account, msisdn), fields)
+        numbers = [f"#{origin_number(state)}" for state in packed if state is not None]
+        texts = dict(zip(numbers, await self._store.redis.hmget(keys.origins, numbers), strict=True)) if numbers else {}
+        is_odd = recipient(msisdn).is_odd
+        return [
+            None
+            if state is None
+            else unpack_state(state, (texts[f"#{origin_number(state)}"] or b"").decode(), is_odd=is_odd)
+            for state in packed
+        ]
+
+    async def event(self, event: EventId) -> Event | None:
+        place = event_place(event)
+        if place is None or place[0] >= self._store.partitions:
+            return None
+        partition, stream_id = place
+        entries = await self._store.redis.xrange(self._store.keys[partition].log, stream_id, stream_id)
+        return events_of(partition, entries)[0] if entries else None
+
+    async def history(self, account: AccountId, msisdn: Msisdn, *, limit: int = 100) -> list[Event]:
+        """What happened to one number, newest first, as far back as the log is kept. Reads a whole partition."""
+        keys = self._store.keys_of(msisdn)
+        found: list[Event] = []
+        newest = "+"
+        while len(found) < limit:
+            entries = await self._store.redis.xrevrange(keys.log, newest, "-", count=_PAGE)
+            if not entries:
+                break
+            page = events_of(keys.partition, entries)
+            found += [event for event in page if event.msisdn == msisdn and event.account == account]
+            newest = f"({entries[-1][0].decode()}"
+        return found[:limit]
+
+    async def newest(self, limit: int) -> list[Event]:
+        """The last events of all partitions, oldest first."""
+        events: list[Event] = []
+        for keys in self._store.keys:
+            events += events_of(keys.partition, await self._store.redis.xrevrange(keys.log, "+", "-", count=limit))
+        return sorted(events, key=lambda event: (event.received_at, event.sequence))[-limit:]
+
+    async def follow(self, *, block: Millis) -> AsyncIterator[list[Event]]:
+        """Events as they are recorded, from now on; an empty list whenever `block` passed without one."""
+        cursors = dict.fromkeys((keys.log for keys in self._store.keys), "$")
+        for keys in self._store.keys:
+            last = await self._store.redis.xrevrange(keys.log, "+", "-", count=1)
+            cursors[keys.log] = last[0][0].decode() if last else "0-0"
+        partition_of_log = {keys.log: keys.partition for keys in self._store.keys}
+        while True:
+            batch: list[Event] = []
+            for name, entries in await self._store.redis.xread(dict(cursors), count=_PAGE, block=block) or []:
+                log = name.decode()
+                cursors[log] = entries[-1][0].decode()
+                batch += events_of(partition_of_log[log], entries)
+            yield batch
+
+    async def trim(self, partition: Partition, older_than: UnixMs) -> int:
+        """Forget events older than `older_than`, except what is still owed to somebody. Returns how many went."""
+        keys = self._store.keys[partition]
+        keep_from = f"{older_than}-0"
+        routed = await self._store.redis.get(keys.routed)
+        keep_from = _earlier(keep_from, routed.decode() if routed else "0-0")
+        endpoints = [name async for name in self._store.redis.scan_iter(match=keys.heads(EndpointId("*")), count=1000)]
+        for name in endpoints:
+            async for _, head in self._store.redis.hscan_iter(name, count=1000):
+                keep_from = _earlier(keep_from, head.split(b" ", 1)[0].decode())
+        return int(await self._store.redis.xtrim(keys.log, minid=keep_from, approximate=True))
+
+
+def _earlier(one: str, other: str) -> str:
+    return min(one, other, key=lambda stream_id: tuple(map(int, stream_id.split("-"))))

@@ -1,0 +1,19 @@
+-- enroll: write one row of the registry, and let every process know.
+--   KEYS[1] table hash  [2] version counter  [3] changes stream
+--   ARGV[1] row id  [2] row, '' to remove it  [3] 'put' | 'new' (leave an existing one alone)
+--   returns the registry's version, unchanged where nothing changed
+local function enroll(keys, args)
+  local before = redis.call('HGET', keys[1], args[1]) or ''
+  local is_kept = before == args[2] or (args[3] == 'new' and before ~= '')
+  if is_kept then return tonumber(redis.call('GET', keys[2]) or '0') end
+  if args[2] == '' then
+    redis.call('HDEL', keys[1], args[1])
+  else
+    redis.call('HSET', keys[1], args[1], args[2])
+  end
+  local version = redis.call('INCR', keys[2])
+  redis.call('XADD', keys[3], 'MAXLEN', '~', 1000, '*', 'version', version, 'row', args[1])
+  return version
+end
+
+register('enroll', enroll)

@@ -1,0 +1,247 @@
+"""What is owed to whom, and who is at it? Deliveries, in lanes of one recipient and one endpoint each.
+
+A delivery's life, each step one function in the store:
+
+    route ─▶ fan_out ─▶ due ─▶ claim ─▶ leased ─▶ settle ─▶ done | due again | dead
+                         ▲                 │ (its dispatcher fell silent: reap)
+                         └─────────────────┘
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
+from consent.ledger.state import event_of, events_of
+from consent.ledger.store import Store
+from consent.model import (
+    AttemptRecord,
+    Delivery,
+    EndpointId,
+    Event,
+    EventId,
+    Lease,
+    Millis,
+    Msisdn,
+    Partition,
+    UnixMs,
+)
+
+LEASE_MS = Millis(8000)
+"""A dead dispatcher's deliveries are due again this long after its last heartbeat."""
+ATTEMPTS_KEPT = 10_000
+"""Per partition, for the console."""
+_STRETCH = 256
+_EXPIRED_PER_LOOK = 64
+
+Verdict = Literal["done", "bury", "retry", "release"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Events of one partition that nobody has routed, and the cursor on both sides of them."""
+
+    partition: Partition
+    before: str
+    after: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one partition has to do, in the store's own time."""
+
+    partition: Partition
+    now: UnixMs
+    due: Mapping[EndpointId, UnixMs]
+    """When each endpoint's first delivery is due."""
+    expired: tuple[tuple[EndpointId, Msisdn], ...]
+    first_expiry: UnixMs | None
+
+
+class Queue:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # ── routing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def cursors(self) -> dict[Partition, str]:
+        """How far each partition's log has been routed."""
+        async with self._store.redis.pipeline(transaction=False) as pipe:
+            for keys in self._store.keys:
+                pipe.get(keys.routed)
+            found = await pipe.execute()
+        return {k.partition: c.decode() if c else "0-0" for k, c in zip(self._store.keys, found, strict=True)}
+
+    async def unrouted(self, cursors: Mapping[Partition, str], *, block: Millis) -> list[Stretch]:
+        """What was logged past the cursors; waits up to `block` for something, then returns an empty list."""
+        places = {self._store.keys[partition].log: cursor for partition, cursor in cursors.items()}
+        partition_of_log = {self._store.keys[partition].log: partition for partition in cursors}
+        stretches = []
+        for name, entries in await self._store.redis.xread(dict(places), count=_STRETCH, block=block) or []:
+            log = name.decode()
+            stretches.append(
+                Stretch(
+                    partition=partition_of_log[log],
+                    before=places[log],
+                    after=entries[-1][0].decode(),
+                    events=tuple(events_of(partition_of_log[log], entries)),
+                )
+            )
+        return stretches
+
+    async def fan_out(self, stretch: Stretch, deliveries: Sequence[Delivery]) -> str:
+        """Create the deliveries and move the cursor past the stretch, both or neither. Returns where the cursor is now:
+        elsewhere, if another dispatcher routed the stretch first."""
+        keys = self._store.keys[stretch.partition]
+        named = [keys.routed, keys.next]
+        arguments = [stretch.before, stretch.after]
+        for delivery in deliveries:
+            named += _lane_keys(keys, delivery.endpoint, delivery.msisdn)
+            arguments += [
+                delivery.endpoint,
+                delivery.msisdn,
+                _place(delivery.event),
+                "1" if delivery.is_urgent else "0",
+            ]
+        match await self._store.commit.call("fan_out", named, arguments):
+            case [b"moved", cursor]:
+                return str(cursor.decode())
+        return stretch.after
+
+    # ── attempting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def look(self, partition: Partition) -> Look:
+        keys = self._store.keys[partition]
+        now, due, expired, first = await self._store.commit.call("look", (keys.next, keys.leased), (_EXPIRED_PER_LOOK,))
+        return Look(
+            partition=partition,
+            now=UnixMs(now),
+            due={EndpointId(e.decode()): UnixMs(int(at)) for e, at in zip(due[::2], due[1::2], strict=True)},
+            expired=tuple(_lease_name(name) for name in expired),
+            first_expiry=UnixMs(int(first)) if first else None,
+        )
+
+    async def claim(self, partition: Partition, wanted: Mapping[EndpointId, int], *, token: str) -> list[Lease]:
+        """Lease up to so many due deliveries of each endpoint, opt-outs first."""
+        keys = self._store.keys[partition]
+        named = [keys.next, keys.leased, keys.log]
+        arguments: list[str | int] = [LEASE_MS, token]
+        for endpoint, limit in wanted.items():
+            named += [keys.due(endpoint), keys.heads(endpoint)]
+            arguments += [endpoint, limit]
+        leases = []
+        for endpoint, msisdn, place, attempts, fields in await self._store.commit.call("claim", named, arguments):
+            stream_id = place.decode()
+            leases.append(
+                Lease(
+                    partition=partition,
+                    endpoint=EndpointId(endpoint.decode()),
+                    msisdn=Msisdn(msisdn.decode()),
+                    event_id=event_id(partition, stream_id),
+                    event=event_of(partition, stream_id, fields) if fields else None,
+                    attempt=attempts + 1,
+                    token=token,
+                )
+            )
+        return leases
+
+    async def settle(self, lease: Lease, verdict: Verdict, record: AttemptRecord | None, *, wait: Millis) -> bool:
+        """End a lease: done, dead, or due again after `wait`. False if it was no longer ours, and nothing changed."""
+        keys = self._store.keys[lease.partition]
+        due, heads, lane = _lane_keys(keys, lease.endpoint, lease.msisdn)
+        grave = json.dumps(
+            {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
+        )
+        reply = await self._store.commit.call(
+            "settle",
+            (
+                keys.leased,
+                keys.next,
+                due,
+                heads,
+                lane,
+                keys.dead(lease.endpoint),
+                keys.graves(lease.endpoint),
+                keys.attempts,
+            ),
+            (
+                lease.endpoint,
+                lease.msisdn,
+                lease.token,
+                verdict,
+                wait,
+                json.dumps(asdict(record), separators=(",", ":")) if record else "",
+                ATTEMPTS_KEPT,
+                grave if verdict == "bury" else "",
+            ),
+        )
+        return bool(reply == [b"ok"])
+
+    async def renew(self, leases: Iterable[Lease]) -> None:
+        """The heartbeat: these are still being worked on."""
+        held: dict[Partition, list[str]] = {}
+        for lease in leases:
+            held.setdefault(lease.partition, []).append(f"{lease.endpoint}{SEPARATOR}{lease.msisdn}")
+        for partition, names in held.items():
+            await self._store.commit.call("renew", (self._store.keys[partition].leased,), (LEASE_MS, *names))
+
+    async def reap(self, look: Look) -> int:
+        """Give back the leases that a look found expired; those renewed since stay. Returns how many came back."""
+        keys = self._store.keys[look.partition]
+        named = [keys.leased, keys.next]
+        arguments: list[str] = []
+        for endpoint, msisdn in look.expired:
+            named += [keys.due(endpoint), keys.heads(endpoint)]
+            arguments += [endpoint, msisdn]
+        return int(await self._store.commit.call("reap", named, arguments))
+
+    # ── steering ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def retry(self, endpoint: EndpointId, event: Event, *, is_urgent: bool) -> str:
+        """Attempt one delivery now, waiting or dead: lua/retry.lua lists the answers."""
+        place = event_place(event.id)
+        if place is None:
+            return "unknown"
+        keys = self._store.keys[place[0]]
+        reply = await self._store.commit.call(
+            "retry",
+            (keys.next, *_lane_keys(keys, endpoint, event.msisdn), keys.dead(endpoint), keys.graves(endpoint)),
+            (endpoint, event.msisdn, place[1], "1" if is_urgent else "0"),
+        )
+        return str(reply.decode())
+
+    async def owed_endpoints(self) -> set[EndpointId]:
+        """Every endpoint that is owed something, registered or not."""
+        found = {name for keys in self._store.keys for name in await self._store.redis.zrange(keys.next, 0, -1)}
+        return {EndpointId(name.decode()) for name in found}
+
+    async def purge(self, endpoint: EndpointId) -> None:
+        """Forget what a removed endpoint was owed."""
+        for keys in self._store.keys:
+            fixed = (keys.next, keys.leased, keys.due(endpoint), keys.heads(endpoint))
+            left = 1
+            while left:
+                _, heads = await self._store.redis.hscan(keys.heads(endpoint), count=_STRETCH)
+                recipients = [Msisdn(name.decode()) for name in heads]
+                lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
+                left = await self._store.commit.call(
+                    "purge", (*fixed, keys.dead(endpoint), keys.graves(endpoint), *lanes), (endpoint, *recipients)
+                )
+
+
+def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str]:
+    return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn)
+
+
+def _place(event: EventId) -> str:
+    place = event_place(event)
+    if place is None:
+        raise ValueError(f"{event} is no event id")
+    return place[1]
+
+
+def _lease_name(name: bytes) -> tuple[EndpointId, Msisdn]:
+    endpoint, msisdn = name.decode().split(SEPARATOR, 1)
+    return EndpointId(endpoint), Msisdn(msisdn)

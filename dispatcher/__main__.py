@@ -1,0 +1,37 @@
+"""`consent-relay dispatcher`, or `python -m dispatcher`: builds every object, then runs until told to stop."""
+
+import asyncio
+import sys
+
+import uvloop
+
+from config.logging import configure
+from config.probes import stopping
+from config.settings import Settings, load
+from consent.errors import Misconfigured
+from consent.ledger import Store
+from dispatcher.app import Dispatcher
+from dispatcher.send import Sender
+
+
+async def serve(settings: Settings) -> None:
+    stop = stopping(asyncio.get_running_loop())
+    where, sending = settings.store, settings.dispatcher
+    async with (
+        Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store,
+        Sender(timeout=sending.timeout, egress_allow=sending.egress_allow) as sender,
+    ):
+        await Dispatcher(settings, store, sender).serve(stop)
+
+
+def run(settings: Settings) -> None:
+    configure(settings.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+
+
+if __name__ == "__main__":
+    try:
+        run(load())
+    except Misconfigured as exc:
+        sys.exit(str(exc))

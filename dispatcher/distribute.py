@@ -1,0 +1,48 @@
+"""From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first."""
+
+from collections.abc import Callable
+
+import structlog
+
+from consent.directory import Directory
+from consent.ledger import Queue, Stretch
+from consent.model import Delivery, Millis, Partition
+from dispatcher.routing import route
+
+log = structlog.get_logger()
+
+_BLOCK_MS = Millis(4000)
+
+
+class Distributing:
+    def __init__(self, queue: Queue, wake: Callable[[], None]) -> None:
+        self._queue = queue
+        self._wake = wake
+        self._cursors: dict[Partition, str] = {}
+        self.directory: Directory | None = None
+        """None until the registry was read: an event routed by nobody's list would reach nobody."""
+
+    async def step(self) -> float:
+        if self.directory is None:
+            return 0.05
+        if not self._cursors:
+            self._cursors = await self._queue.cursors()
+        for stretch in await self._queue.unrouted(self._cursors, block=_BLOCK_MS):
+            await self._route(stretch, self.directory)
+        return 0
+
+    async def _route(self, stretch: Stretch, directory: Directory) -> None:
+        deliveries: list[Delivery] = []
+        for event in stretch.events:
+            routed = route(event, directory.endpoints_of(event.account))
+            log.info(
+                "event.routed",
+                event_id=event.id,
+                type=event.type,
+                msisdn=event.msisdn,
+                endpoints=[delivery.endpoint for delivery in routed],
+                superseded=event.superseded,
+            )
+            deliveries += routed
+        self._cursors[stretch.partition] = await self._queue.fan_out(stretch, deliveries)
+        self._wake()

@@ -1,0 +1,34 @@
+"""`consent-relay receiver`, or `python -m receiver`: builds every object, then runs until told to stop."""
+
+import asyncio
+import sys
+
+import uvloop
+
+from config.logging import configure
+from config.probes import stopping
+from config.settings import Settings, load
+from consent.errors import Misconfigured
+from consent.ledger import Store
+from receiver.app import Receiver
+from receiver.codecs import CODECS
+
+
+async def serve(settings: Settings) -> None:
+    stop = stopping(asyncio.get_running_loop())
+    where = settings.store
+    async with Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store:
+        await Receiver(settings, store).serve(stop)
+
+
+def run(settings: Settings) -> None:
+    configure(settings.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+
+
+if __name__ == "__main__":
+    try:
+        run(load(providers=CODECS))
+    except Misconfigured as exc:
+        sys.exit(str(exc))

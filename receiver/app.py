@@ -1,0 +1,93 @@
+"""The receiver as a whole: the public port, and the tasks that keep it true while it serves."""
+
+import asyncio
+from collections.abc import Iterator
+
+import structlog
+from aiohttp import web
+
+from config.background import persist
+from config.probes import add_probes, internal_port, listening
+from config.settings import Settings
+from consent.errors import ConsentError
+from consent.keywords import DEFAULT_PACKS, rules
+from consent.ledger import Ledger, Registry, Store
+from consent.model import Millis, Partition
+from receiver.hooks import Hooks, system_clock
+from receiver.reception import Reception
+
+log = structlog.get_logger()
+
+_CHECK_EVERY_S = 5.0
+_WATCH_MS = Millis(4000)
+_SWEEP_EVERY_S = 10.0
+
+
+class Receiver:
+    def __init__(self, settings: Settings, store: Store) -> None:
+        words = settings.keywords
+        self._settings = settings
+        self._store = store
+        self._registry = Registry(store)
+        self._unready: str | None = "starting"
+        self.reception = Reception(
+            Ledger(store),
+            self._registry,
+            rules(words.packs or DEFAULT_PACKS, opt_out=words.opt_out, opt_in=words.opt_in, help=words.help),
+            parts_wait=settings.receiver.parts_wait,
+        )
+
+    @property
+    def unready(self) -> str | None:
+        """Why a load balancer should look elsewhere; None when nothing is wrong."""
+        return self._unready
+
+    def app(self) -> web.Application:
+        max_body = self._settings.receiver.max_body
+        app = web.Application(client_max_size=max_body)
+        hooks = Hooks(self.reception, max_body=max_body)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, "/hooks/{token}", hooks)
+        add_probes(app.router, lambda: self._unready)
+        return app
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Until `stop`. Then: stop accepting, finish what is under way, leave."""
+        where = self._settings.receiver
+        async with (
+            asyncio.TaskGroup() as tasks,
+            internal_port(where.internal_host, where.internal_port, lambda: self._unready),
+            listening(self.app(), where.host, where.port) as port,
+        ):
+            running = [tasks.create_task(task) for task in self._upkeep()]
+            log.info("receiver.listening", host=where.host, port=port)
+            await stop.wait()
+            log.info("receiver.stopping")
+            for task in running:
+                task.cancel()
+
+    def _upkeep(self) -> Iterator["asyncio._CoroutineLike[None]"]:
+        yield persist("check the store", self._check)
+        yield persist("watch the registry", self._watch)
+        yield persist("judge overdue parts", self._sweep)
+
+    async def _check(self) -> float:
+        try:
+            await self._store.ensure_safe()
+        except ConsentError as exc:
+            self._unready = str(exc)
+            raise
+        self._unready = None if self.reception.directory else "the registry has not been read yet"
+        return _CHECK_EVERY_S if self._unready is None else 0.05
+
+    async def _watch(self) -> float:
+        async for _ in self._registry.changes(block=_WATCH_MS):
+            self.reception.directory = await self._registry.directory()
+        return 0
+
+    async def _sweep(self) -> float:
+        for partition in range(self._store.partitions):
+            receipt = await self.reception.judge_overdue(Partition(partition), system_clock())
+            if receipt.events:
+                log.info("parts.judged", events=[*receipt.events], types=[*receipt.types])
+        return _SWEEP_EVERY_S

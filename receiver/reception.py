@@ -1,0 +1,121 @@
+"""What happens to a webhook? Believe it, read it, judge it, record it: all of it, or the provider shall send again."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent.directory import Directory
+from consent.errors import NoSuchSource, StoreUnavailable
+from consent.keywords import Rules
+from consent.ledger import HeldPart as StoredPart
+from consent.ledger import Ledger, Registry, Whole
+from consent.model import Applied, Change, Duplicate, EventId, EventType, Millis, Partition, Recorded, Source, UnixMs
+from receiver.codecs import CODECS
+from receiver.inbound import Inbound
+from receiver.judge import Judged, judge, judge_whole
+from receiver.parts import HeldPart, packed, unpacked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one webhook: for the log line, nothing else."""
+
+    events: tuple[EventId, ...] = ()
+    types: tuple[EventType, ...] = ()
+    duplicates: int = 0
+    superseded: int = 0
+    parts_held: int = 0
+
+
+class Reception:
+    def __init__(self, ledger: Ledger, registry: Registry, rules: Rules, *, parts_wait: Millis) -> None:
+        self._ledger = ledger
+        self._registry = registry
+        self._rules = rules
+        self._parts_wait = parts_wait
+        self.directory: Directory | None = None
+        """Who is registered; None until the store has told."""
+
+    def source_of(self, token: str) -> Source:
+        source = self._known().sources_by_token.get(token)
+        if source is None:
+            raise NoSuchSource("no source has this token")
+        return source
+
+    async def take(self, inbound: Inbound, source: Source, now: UnixMs) -> Receipt:
+        """Returns when all that the webhook reports is recorded; any ConsentError means it must not be acknowledged."""
+        codec = CODECS[source.provider]
+        codec.verify(inbound, source, now)
+        directory = self._known()
+        judged = [
+            judge(report, source=source, directory=directory, rules=self._rules, received_at=now)
+            for report in codec.decode(inbound)
+        ]
+        if len(judged) == 1:
+            return await self._record(judged[0], source, now)
+        return _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
+
+    async def judge_overdue(self, partition: Partition, now: UnixMs) -> Receipt:
+        """Long texts whose missing parts never came are judged by what is there."""
+        overdue = await self._ledger.overdue_parts(partition, now)
+        return _together([await self._record_whole(whole, None) for whole in overdue if whole.contents])
+
+    def _known(self) -> Directory:
+        if self.directory is None:
+            raise StoreUnavailable("the registry has not been read yet")
+        return self.directory
+
+    async def _record(self, judged: Judged, source: Source, now: UnixMs) -> Receipt:
+        if judged.held is not None:
+            return await self._hold(judged.held, source, now)
+        for campaign in judged.discovered:
+            await self._registry.discover(campaign)
+        if len(judged.changes) == 1:
+            return _receipt(judged.changes[0], await self._ledger.apply(judged.changes[0]))
+        return _together([_receipt(change, await self._ledger.apply(change)) for change in judged.changes])
+
+    async def _hold(self, held: HeldPart, source: Source, now: UnixMs) -> Receipt:
+        stored = StoredPart(
+            msisdn=held.msisdn,
+            group=held.group,
+            identity=held.identity,
+            number=held.part.number,
+            total=held.part.total,
+            content=packed(held),
+        )
+        match await self._ledger.hold_part(stored, wait=self._parts_wait, now=now):
+            case Whole() as whole:
+                return await self._record_whole(whole, source)
+            case Duplicate():
+                return Receipt(duplicates=1)
+        return Receipt(parts_held=1)
+
+    async def _record_whole(self, whole: Whole, source: Source | None) -> Receipt:
+        parts = [unpacked(content) for content in whole.contents]
+        known = source or self._known().source(parts[0].account, parts[0].source) or _removed(parts[0])
+        judged = judge_whole(parts, source=known, directory=self._known(), rules=self._rules)
+        return await self._record(judged, known, parts[0].received_at)
+
+
+def _removed(part: HeldPart) -> Source:
+    """The source of a text whose parts outlived it in the registry; what was said through it still counts."""
+    return Source(account=part.account, id=part.source, provider="", token="")
+
+
+def _receipt(change: Change, applied: Applied) -> Receipt:
+    match applied:
+        case Recorded(events=events, superseded=superseded):
+            return Receipt(events=events, types=(change.type,), superseded=int(superseded))
+        case Duplicate():
+            return Receipt(types=(change.type,), duplicates=1)
+    return Receipt(types=(change.type,))
+
+
+def _together(receipts: Sequence[Receipt]) -> Receipt:
+    return Receipt(
+        events=tuple(event for receipt in receipts for event in receipt.events),
+        types=tuple(dict.fromkeys(kind for receipt in receipts for kind in receipt.types)),
+        duplicates=sum(receipt.duplicates for receipt in receipts),
+        superseded=sum(receipt.superseded for receipt in receipts),
+        parts_held=sum(receipt.parts_held for receipt in receipts),
+    )

@@ -1,0 +1,63 @@
+"""A real server for every test that needs a store: started once, emptied before each."""
+
+import asyncio
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from console import embedded
+from consent.ledger import Backlog, Ledger, Queue, Registry, Store
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="consent-relay-") as folder:
+        socket = Path(folder) / "store.sock"
+        url = f"unix://{socket}"
+        process = subprocess.Popen(
+            embedded.command(embedded.find_binary(), Path(folder), socket), stdout=subprocess.DEVNULL
+        )
+        try:
+            asyncio.run(embedded.wait_ready(url, timeout=10))
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def store_url(server_url: str) -> str:
+    """The server, empty."""
+    with Redis.from_url(server_url) as redis:
+        redis.flushall()
+    return server_url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    async with Store.open(store_url, partitions=4, durability="fsync") as store:
+        yield store
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store)
+
+
+@pytest.fixture
+def queue(store: Store) -> Queue:
+    return Queue(store)
+
+
+@pytest.fixture
+def backlog(store: Store) -> Backlog:
+    return Backlog(store)
+
+
+@pytest.fixture
+def registry(store: Store) -> Registry:
+    return Registry(store)
