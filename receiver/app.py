@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 _CHECK_EVERY_S = 5.0
 _WATCH_MS = Millis(4000)
-_SWEEP_EVERY_S = 10.0
+_LONGEST_SWEEP_S = 10.0
 
 
 class Receiver:
@@ -90,4 +90,4 @@ class Receiver:
             receipt = await self.reception.judge_overdue(Partition(partition), system_clock())
             if receipt.events:
                 log.info("parts.judged", events=[*receipt.events], types=[*receipt.types])
-        return _SWEEP_EVERY_S
+        return min(_LONGEST_SWEEP_S, self._settings.receiver.parts_wait / 1000)

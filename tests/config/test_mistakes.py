@@ -1,0 +1,216 @@
+"""Every mistake is told, all at once, by key, with what was expected and what was there; never a secret."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import KEYS, Settings, judged
+from consent.errors import Misconfigured
+
+
+def test_all_mistakes_are_told_in_one_message() -> None:
+    tables = {
+        "receiver": {"port": "eighty"},
+        "stroe": {"url": ""},
+        "accounts": [{"id": "acme"}],
+        "endpoints": [{"account": "acne", "id": "crm", "url": "crm.example.com"}],
+    }
+
+    assert _told(tables) == (
+        "4 mistakes in consent-relay.toml:\n"
+        '  receiver.port: expected a port number from 0 to 65535, got "eighty"\n'
+        '  endpoints[0] "crm".url: expected an http:// or https:// URL with a host, got "crm.example.com"\n'
+        '  stroe: unknown section; did you mean "store"?\n'
+        '  endpoints[0] "crm".account: expected the id of one of the [[accounts]], got "acne"; did you mean "acme"?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("store", "url", "http://localhost", "redis://, rediss://, unix://, redis+sentinel://"),
+        ("store", "data_dir", 5, "expected a path in quotes, got 5"),
+        ("store", "partitions", 0, "expected a whole number from 1 to 1024, got 0"),
+        ("store", "durability", "disk", 'expected one of "memory", "fsync" or "replicated", got "disk"'),
+        ("store", "retention", "0s", 'expected a duration above zero, as in "250ms"'),
+        ("receiver", "host", "no host", "expected an address to listen on"),
+        ("receiver", "port", 65536, "expected a port number from 0 to 65535, got 65536"),
+        ("receiver", "port", True, "got true"),
+        ("receiver", "port", 80.5, "got 80.5"),
+        ("receiver", "public_url", "https://x/?a", "expected a URL without ?query"),
+        ("receiver", "max_body", 10, "expected a number of bytes from 1024 to 16777216, got 10"),
+        ("receiver", "prot", 1, 'unknown key; did you mean "port"?'),
+        ("receiver", "zebra", 1, "unknown key; known are host, port"),
+        ("dispatcher", "schedule", [], "expected at least one wait"),
+        ("dispatcher", "schedule", 5, 'expected a list, as in ["a", "b"], got 5'),
+        ("dispatcher", "schedule", "[1,", "got "),
+        ("dispatcher", "timeout", {"s": 5}, "expected a duration above zero"),
+        ("dispatcher", "egress_allow", [10], "dispatcher.egress_allow[0]: expected a network"),
+        ("dispatcher", "egress_allow", ["10.0.0.1/8"], 'expected a network without host bits, as in "10.0.0.0/8"'),
+        ("console", "token", "short", "expected 16 to 128 letters, digits, - or _"),
+        ("log", "level", "loud", 'expected one of "debug", "info", "warning" or "error", got "loud"'),
+        ("log", "mask_numbers", "maybe", 'expected true or false, got "maybe"'),
+        ("keywords", "packs", ["xx"], "keywords.packs[0]: expected one of "),
+        ("keywords", "opt_out", [""], "keywords.opt_out[0]: expected a word or phrase"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, value: object, told: str) -> None:
+    message = _told({section: {key: value}})
+
+    assert message.startswith(f"1 mistake in consent-relay.toml:\n  {section}.{key}")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "told"),
+    [
+        ("accounts", {"id": "a/b"}, "expected 1 to 64 letters, digits"),
+        ("accounts", {"id": 5}, "expected text in quotes, got 5"),
+        ("accounts", {"signature_method": "md4"}, 'expected one of "md5hash"'),
+        ("campaigns", {"id": 1116}, "campaigns[0].id: expected text in quotes, got 1116"),
+        ("campaigns", {"id": "a b"}, "expected 1 to 64 characters without spaces"),
+        ("campaigns", {"short_code": "1" * 33}, "expected at most 32 characters"),
+        ("campaigns", {"title": None}, "expected text in quotes"),
+        ("sources", {"provider": "nexmoo"}, 'expected one of nexmo, skycore, got "nexmoo"; did you mean "nexmo"?'),
+        ("sources", {"provider": "zebra"}, 'expected one of nexmo, skycore, got "zebra"'),
+        ("sources", {"tolerance": "0s"}, "expected a duration above zero"),
+        ("sources", {"account": "nobody"}, 'expected the id of one of the [[accounts]], got "nobody"'),
+        (
+            "endpoints",
+            {"url": "https://me:pass@host/"},
+            'expected a URL without user:password@, which would end up in logs, got "https://…@host/"',
+        ),
+        ("endpoints", {"events": ["consent.opt_out"]}, "expected one of *, consent.*"),
+        ("endpoints", {"rate": "50/h"}, 'expected a rate, as in "50/s"'),
+        ("endpoints", {"max_in_flight": 0}, "expected a whole number from 1 to 65536, got 0"),
+        ("endpoints", {"format": "xml"}, 'expected one of "json", "wxml" or "wxml-form", got "xml"'),
+    ],
+)
+def test_a_wrong_value_in_a_table_is_told_with_the_name_of_its_entry(
+    table: str, change: dict[str, object], told: str
+) -> None:
+    tables = _registry()
+    tables[table][0] |= change
+
+    message = _told(tables)
+
+    assert message.splitlines()[1].startswith(f"  {table}[0]")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("accounts", "api_secret"),
+        ("accounts", "api_key"),
+        ("sources", "token"),
+        ("sources", "signature_secret"),
+        ("endpoints", "secret"),
+    ],
+)
+def test_a_secret_is_never_told(table: str, key: str) -> None:
+    tables = _registry()
+    tables[table][0][key] = ["hunter2"]
+
+    message = _told(tables)
+
+    assert f"{key}: expected" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_aHVudGVyMg==", "whsec_hunter2!", "whsec_" + "A" * 92])
+def test_a_signing_secret_has_16_to_64_bytes_in_base64(secret: str) -> None:
+    tables = _registry()
+    tables["endpoints"][0]["secret"] = secret
+
+    message = _told(tables)
+
+    assert 'expected "whsec_" and then 16 to 64 bytes in base64' in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("repeat", "told"),
+    [
+        ("accounts", 'accounts[1] "acme".id: expected one of its own, got that of accounts[0]'),
+        ("campaigns", 'campaigns[1] "1116".id: expected one of its own, got that of campaigns[0]'),
+        ("sources", 'sources[1] "main".id: expected one of its own, got that of sources[0]'),
+        ("endpoints", 'endpoints[1] "crm".id: expected one of its own, got that of endpoints[0]'),
+    ],
+)
+def test_an_id_names_one_thing_only(repeat: str, told: str) -> None:
+    tables = _registry()
+    tables[repeat].append(dict(tables[repeat][0]))
+
+    assert told in _told(tables)
+
+
+def test_two_accounts_may_use_the_same_ids_but_no_two_share_a_key_or_a_token() -> None:
+    tables = _registry()
+    for table in tables.values():
+        table.append({**table[0], **({"account": "other"} if "account" in table[0] else {"id": "other"})})
+    tables["accounts"][0]["api_key"] = tables["accounts"][1]["api_key"] = "hunter2"
+    tables["sources"][0]["token"] = tables["sources"][1]["token"] = "hunter2-hunter2-"
+
+    assert _told(tables) == (
+        "2 mistakes in consent-relay.toml:\n"
+        '  accounts[1] "other".api_key: expected one of its own, got that of accounts[0]\n'
+        '  sources[1] "main".token: expected one of its own, got that of sources[0]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ({"accounts": {"id": "acme"}}, "accounts: expected a list of tables, written [[accounts]], got a table"),
+        ({"accounts": ["acme"]}, 'accounts[0]: expected a table, written [name], got "acme"'),
+        ({"store": [{"url": ""}]}, "store: expected a table, written [name], got a list"),
+        ({"store": "redis://user:hunter2@host"}, 'store: expected a table, written [name], got "redis://…@host"'),
+        ({"endpoints": [{"account": "a", "id": "b"}]}, 'endpoints[0] "b".url: expected a value, got none'),
+        ({"port": 8080}, "port: unknown section; known are store, receiver, dispatcher"),
+    ],
+)
+def test_a_wrong_shape_is_told_with_the_right_one(tables: dict[str, object], told: str) -> None:
+    assert told in _told(tables)
+
+
+def test_any_provider_is_taken_where_nobody_asks() -> None:
+    tables = _registry()
+    tables["sources"][0]["provider"] = "telnyx"
+
+    assert judged(tables, {}, where="here").sources[0].provider == "telnyx"
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_SECTIONS = st.sampled_from([*KEYS[""], "stroe"])
+_KEY = st.sampled_from(sorted({key for keys in KEYS.values() for key in keys}))
+_TABLE = st.dictionaries(_KEY, _VALUES, max_size=4)
+
+
+@given(st.dictionaries(_SECTIONS, _VALUES | _TABLE | st.lists(_TABLE, max_size=2), max_size=3))
+def test_whatever_the_file_holds_there_are_settings_or_a_list_of_mistakes(tables: dict[str, Any]) -> None:
+    with suppress(Misconfigured):
+        assert isinstance(judged(tables, {}, where="the file", providers={"nexmo"}), Settings)
+
+
+def _registry() -> dict[str, list[dict[str, Any]]]:
+    return {
+        "accounts": [{"id": "acme"}],
+        "campaigns": [{"account": "acme", "id": "1116"}],
+        "sources": [{"account": "acme", "id": "main", "provider": "nexmo"}],
+        "endpoints": [{"account": "acme", "id": "crm", "url": "https://crm.example.com/"}],
+    }
+
+
+def _told(tables: dict[str, Any]) -> str:
+    with pytest.raises(Misconfigured) as caught:
+        judged(tables, {}, where=str(Path("consent-relay.toml")), providers={"nexmo", "skycore"})
+    return str(caught.value)

@@ -1,0 +1,89 @@
+"""Does the picture of the registry find who is registered, and only within the account that asks?"""
+
+from consent.directory import Directory
+from consent.model import (
+    Account,
+    AccountId,
+    Campaign,
+    CampaignId,
+    Endpoint,
+    EndpointId,
+    Source,
+    SourceId,
+)
+
+ACME, BOB = AccountId("acme"), AccountId("bob")
+
+
+def a_campaign(account: AccountId, name: str, *, short_code: str = "") -> Campaign:
+    return Campaign(account=account, id=CampaignId(name), short_code=short_code)
+
+
+def a_source(account: AccountId, name: str, *, token: str) -> Source:
+    return Source(account=account, id=SourceId(name), provider="nexmo", token=token)
+
+
+def an_endpoint(account: AccountId, name: str) -> Endpoint:
+    return Endpoint(account=account, id=EndpointId(f"{account}/{name}"), url="https://crm.example.com", secrets=())
+
+
+def test_accounts_and_endpoints_are_found_by_id() -> None:
+    acme, crm = Account(id=ACME), an_endpoint(ACME, "crm")
+
+    directory = Directory.of(7, accounts=[acme], endpoints=[crm])
+
+    assert directory.version == 7
+    assert directory.accounts == {ACME: acme}
+    assert directory.endpoints == {crm.id: crm}
+
+
+def test_an_account_has_only_its_own_endpoints() -> None:
+    mine, other = an_endpoint(ACME, "crm"), an_endpoint(BOB, "crm")
+
+    directory = Directory.of(1, endpoints=[mine, other])
+
+    assert directory.endpoints_of(ACME) == (mine,)
+
+
+def test_a_campaign_is_found_within_its_account() -> None:
+    mine, other = a_campaign(ACME, "1116"), a_campaign(BOB, "1116")
+
+    directory = Directory.of(1, campaigns=[mine, other])
+
+    assert directory.campaign(ACME, CampaignId("1116")) is mine
+    assert directory.campaign(ACME, CampaignId("1117")) is None
+
+
+def test_the_campaigns_of_an_account_come_in_the_order_of_their_ids() -> None:
+    late, early, other = a_campaign(ACME, "2"), a_campaign(ACME, "1"), a_campaign(BOB, "0")
+
+    directory = Directory.of(1, campaigns=[late, other, early])
+
+    assert directory.campaigns_of(ACME) == (early, late)
+    assert directory.campaigns_of(AccountId("nobody")) == ()
+
+
+def test_a_text_reaches_all_campaigns_at_its_short_code_in_that_account() -> None:
+    first, second = a_campaign(ACME, "1", short_code="123456"), a_campaign(ACME, "2", short_code="123456")
+    elsewhere, other = a_campaign(ACME, "3", short_code="777"), a_campaign(BOB, "4", short_code="123456")
+
+    directory = Directory.of(1, campaigns=[first, second, elsewhere, other])
+
+    assert directory.campaigns_at(ACME, "123456") == (first, second)
+    assert directory.campaigns_at(ACME, "999") == ()
+
+
+def test_a_source_is_found_by_its_token_and_by_its_name() -> None:
+    mine, other = a_source(ACME, "main", token="t" * 16), a_source(BOB, "main", token="u" * 16)
+
+    directory = Directory.of(1, sources=[other, mine])
+
+    assert directory.sources_by_token["t" * 16] is mine
+    assert directory.source(ACME, SourceId("main")) is mine
+    assert directory.source(ACME, SourceId("spare")) is None
+
+
+def test_a_directory_does_not_show_its_tokens() -> None:
+    directory = Directory.of(1, sources=[a_source(ACME, "main", token="very-secret-token")])
+
+    assert "very-secret-token" not in repr(directory)

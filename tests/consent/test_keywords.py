@@ -1,0 +1,332 @@
+"""Is every opt-out heard, and does ordinary English stay ordinary?"""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent.keywords import (
+    DEFAULT_PACKS,
+    Help,
+    OneCampaign,
+    OptIn,
+    OptOut,
+    Other,
+    ReachedCampaigns,
+    Verdict,
+    WholeAccount,
+    Yes,
+    judge,
+    rules,
+)
+from consent.locales import PACKS
+from consent.model import CampaignId
+
+RULES = rules()
+EVERY_PACK = rules(tuple(PACKS))
+PIZZA, DEALS, NUMBERED = CampaignId("c1"), CampaignId("c2"), CampaignId("c3")
+ALIASES: Mapping[str, CampaignId] = {"pizza": PIZZA, "hot deals": DEALS, "777": NUMBERED}
+
+WORDS = (
+    *("stop", "start", "all", "please", "don't", "not", "never", "remove", "me", "take", "off", "your", "list"),
+    *("pizza", "777", "12345", "yes", "help", "cancel", ".", "!", "\n"),
+)
+TALK = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+
+
+def verdict(text: str) -> Verdict:
+    return judge(text, RULES, ALIASES)
+
+
+def out(keyword: str, rule: str, *, review: bool = False) -> OptOut:
+    return OptOut(ReachedCampaigns(), keyword, rule, review)
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword"),
+    [
+        ("STOP", "STOP"),
+        ("Stop.", "STOP"),
+        ("ＳＴＯＰ", "STOP"),
+        ("Stop\u200b", "STOP"),
+        ("stop \n", "STOP"),
+        ("end", "END"),
+        ("Cancel", "CANCEL"),
+        ("UNSUBSCRIBE", "UNSUBSCRIBE"),
+        ("unsub", "UNSUB"),
+        ("QUIT!", "QUIT"),
+        ("revoke", "REVOKE"),
+        ("Opt-out", "OPT OUT"),
+        ("OPTOUT", "OPTOUT"),
+        ("remove", "REMOVE"),
+        ("TD", "TD"),
+        ("ARRÊT", "ARRET"),
+        ("Arrete", "ARRETE"),
+        ("ARRETT", "ARRETT"),
+        ("Stopp", "STOPP"),
+        ("stop2quit", "STOP2QUIT"),
+        ("STOP 2 QUIT", "STOP 2 QUIT"),
+        ("stop=quit", "STOP QUIT"),
+        ("Detener", "DETENER"),
+        ("SALIR", "SALIR"),
+        ("Alto", "ALTO"),
+        ("PARAR", "PARAR"),
+        ("Cancelar", "CANCELAR"),
+    ],
+)
+def test_a_keyword_alone_opts_out(text: str, keyword: str) -> None:
+    assert verdict(text) == out(keyword, f"exact:{keyword.lower()}")
+
+
+@pytest.mark.parametrize("text", ["stop all", "STOP ALL!", "stop all texts please", "please stop all", "opt out all"])
+def test_all_means_the_whole_account(text: str) -> None:
+    found = verdict(text)
+
+    assert isinstance(found, OptOut)
+    assert found.scope == WholeAccount()
+    assert found.keyword.endswith(" ALL")
+    assert found.rule == f"all:{found.keyword.lower()}"
+
+
+def test_stopall_is_one_word_too() -> None:
+    assert verdict("StopAll") == OptOut(WholeAccount(), "STOPALL", "all:stopall")
+
+
+@pytest.mark.parametrize(
+    ("text", "campaign", "keyword", "rule"),
+    [
+        ("STOP pizza", PIZZA, "STOP PIZZA", "alias:stop"),
+        ("Stop Hot-Deals.", DEALS, "STOP HOT DEALS", "alias:stop"),
+        ("stop 777", NUMBERED, "STOP 777", "alias:stop"),
+        ("opt out pizza", PIZZA, "OPT OUT PIZZA", "alias:opt out"),
+        ("cancel pizza", PIZZA, "CANCEL PIZZA", "alias:cancel"),
+        ("please stop pizza now", PIZZA, "STOP PIZZA", "alias:stop"),
+    ],
+)
+def test_a_campaigns_own_keyword_narrows_the_opt_out(text: str, campaign: CampaignId, keyword: str, rule: str) -> None:
+    assert verdict(text) == OptOut(OneCampaign(campaign), keyword, rule)
+
+
+def test_an_alias_cannot_take_a_keyword_away() -> None:
+    assert judge("stop all", RULES, {"all": PIZZA}) == OptOut(WholeAccount(), "STOP ALL", "all:stop all")
+
+
+@pytest.mark.parametrize("text", ["STOP 12345", "unsubscribe 4", "stop texting 07911 123456"])
+def test_digits_that_name_no_campaign_opt_out_and_ask_for_a_look(text: str) -> None:
+    found = verdict(text)
+
+    assert isinstance(found, OptOut)
+    assert found.scope == ReachedCampaigns()
+    assert found.rule.endswith(" digits")
+    assert found.review
+
+
+def test_the_rule_for_digits_names_them() -> None:
+    assert verdict("STOP 12345") == out("STOP", "prefix:stop digits", review=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop please",
+        "please stop",
+        "stop texting me",
+        "stop it",
+        "Stop it!",
+        "STOP STOP STOP",
+        "stop marketing",
+        "Stop. Thank you",
+        "STOP\nSent from my iPhone",
+        "ok stop",
+    ],
+)
+def test_a_short_sentence_that_opens_with_stop_opts_out(text: str) -> None:
+    assert verdict(text) == out("STOP", "prefix:stop")
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword"),
+    [
+        ("unsubscribe me please", "UNSUBSCRIBE"),
+        ("Opt out now", "OPT OUT"),
+        ("arrêt svp", "ARRET"),
+        ("stopp bitte", "STOPP"),
+    ],
+)
+def test_other_plain_words_open_a_sentence_too(text: str, keyword: str) -> None:
+    assert verdict(text) == out(keyword, f"prefix:{keyword.lower()}")
+
+
+def test_a_negation_after_stop_leaves_her_out_and_asks_for_a_look() -> None:
+    assert verdict("Stop, I don't want this") == out("STOP", "prefix:stop negated", review=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP!!! I have asked you to leave me and my family in peace so many times",
+        "I moved away in May. Stop.",
+        "STOP\n\nJohn Smith, Director of Sales, Acme Corporation, 1 Main Street",
+    ],
+)
+def test_a_sentence_of_its_own_in_a_longer_message_opts_out(text: str) -> None:
+    assert verdict(text) == out("STOP", "sentence:stop")
+
+
+@pytest.mark.parametrize("text", ["start stop", "Start. No, wait, stop!", "help stop", "yes stop", "no stop please"])
+def test_an_opt_out_wins_over_other_keywords_in_the_same_text(text: str) -> None:
+    found = verdict(text)
+
+    assert isinstance(found, OptOut)
+    assert found.keyword == "STOP"
+    assert not found.review
+
+
+def test_stop_then_start_is_an_opt_out_too() -> None:
+    assert verdict("stop start") == out("STOP", "prefix:stop")
+
+
+@pytest.mark.parametrize("text", ["PLEASE CANCEL", "cancel please", "ok cancel", "yes, cancel"])
+def test_courtesies_around_a_weaker_word_opt_out_and_ask_for_a_look(text: str) -> None:
+    assert verdict(text) == out("CANCEL", "words:cancel", review=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("take me off your list", "take me off"),
+        ("Remove me", "remove me"),
+        ("would you remove my name from this", "remove my name"),
+        ("Lose my number!", "lose my number"),
+        ("delete my number", "delete my number"),
+        ("I opt out", "i opt out"),
+        ("opt me out", "opt me out"),
+        ("Don't contact me again", "dont contact me"),
+        ("do not text me", "do not text me"),
+        ("I want to unsubscribe", "want to unsubscribe"),
+        ("no more texts", "no more texts"),
+        ("just leave me alone", "leave me alone"),
+        ("Hey, can you stop texting me?", "can you stop texting"),
+        ("I did not sign up for this, remove me", "remove me"),
+        ("never mind. take me off", "take me off"),
+    ],
+)
+def test_what_a_reasonable_person_reads_as_revocation_opts_out(text: str, phrase: str) -> None:
+    found = verdict(text)
+
+    assert isinstance(found, OptOut)
+    assert found.keyword == phrase.upper()
+    assert found.rule.removesuffix(" negated") == f"phrase:{phrase}"
+
+
+def test_a_wrong_number_opts_out_and_asks_for_a_look() -> None:
+    assert verdict("sorry, you have the wrong number") == out("WRONG NUMBER", "phrase:wrong number", review=True)
+
+
+def test_a_negation_some_words_before_a_phrase_is_doubt_and_doubt_opts_out() -> None:
+    assert verdict("this is not ok remove me") == out("REMOVE ME", "phrase:remove me negated", review=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't stop",
+        "please don't stop",
+        "do not stop texting me",
+        "never stop texting me",
+        "can't stop won't stop",
+        "non-stop",
+        "nonstop",
+        "unstoppable",
+        "we have to STOP this bill",
+        "Count me in! We have got to STOP this terrible bill from passing!!",
+        "help stop this bill",
+        "cancel my appointment tuesday",
+        "end of month works",
+        "I quit smoking",
+        "remove the old one",
+        "please do not remove me",
+        "stop by tomorrow",
+        "Stop signs at dangerous intersections",
+        "stop worrying about it and just come over for dinner",
+        "see http://www.stop.com/ for more",
+        "Liked “Sale ends today. STOP”",
+        "Laughed at “Don't text me”",
+        "what's the quietest place",
+        "stор",  # two Cyrillic letters
+        "baja",
+        "sair",
+        "abmelden",
+        "12345",
+        "thanks!",
+        "please",
+        "🛑",
+        "   ",
+        "",
+    ],
+)
+def test_an_ordinary_text_stays_one(text: str) -> None:
+    assert verdict(text) == Other()
+
+
+@pytest.mark.parametrize(
+    "word", ["start", "unstop", "subscribe", "resume", "resume all", "volver", "recibir", "voltar", "receber"]
+)
+def test_a_narrow_list_opts_in(word: str) -> None:
+    assert verdict(word.title()) == OptIn(ReachedCampaigns(), word.upper(), f"exact:{word}")
+
+
+def test_start_and_a_campaigns_keyword_opts_in_to_that_one() -> None:
+    assert verdict("Start Pizza") == OptIn(OneCampaign(PIZZA), "START PIZZA", "alias:start")
+
+
+@pytest.mark.parametrize(
+    "text", ["start please", "please start", "please start pizza", "start now", "pizza", "starting pizza"]
+)
+def test_nothing_else_opts_in(text: str) -> None:
+    assert verdict(text) == Other()
+
+
+@pytest.mark.parametrize("word", ["yes", "continue", "begin", "go"])
+def test_an_answer_is_a_yes_and_not_an_opt_in(word: str) -> None:
+    assert verdict(word.upper()) == Yes(word.upper(), f"yes:{word}")
+
+
+@pytest.mark.parametrize("text", ["yes please", "yes I'll be there", "go away"])
+def test_an_answer_with_more_in_it_is_an_ordinary_text(text: str) -> None:
+    assert verdict(text) == Other()
+
+
+@pytest.mark.parametrize("word", ["help", "info", "aide"])
+def test_help_is_help(word: str) -> None:
+    assert verdict(f"{word}?") == Help(word.upper(), f"help:{word}")
+
+
+@pytest.mark.parametrize("word", ["baja", "sair", "abmelden", "désabonner"])
+def test_words_without_a_source_count_once_an_operator_asks_for_them(word: str) -> None:
+    assert isinstance(judge(word, EVERY_PACK, {}), OptOut)
+
+
+def test_a_pack_that_is_not_chosen_is_not_heard() -> None:
+    assert judge("ARRET", rules(["en"]), {}) == Other()
+    assert "fr" in DEFAULT_PACKS
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300) | TALK)
+def test_any_text_has_a_verdict_in_words_of_ours(text: str) -> None:
+    found = verdict(text)
+
+    match found:
+        case OptOut() | OptIn():
+            words = {word for known in (RULES.exact, RULES.openings, RULES.phrases, ALIASES) for word in known}
+            assert found.keyword.lower() in words or found.keyword.split()[-1].lower() in {"pizza", "deals", "777"}
+        case _:
+            assert isinstance(found, Yes | Help | Other)
+
+
+@settings(deadline=None)
+@given(TALK)
+def test_a_text_with_an_opt_out_sentence_never_opts_in(text: str) -> None:
+    assert isinstance(verdict(f"{text}\nSTOP"), OptOut)

@@ -1,0 +1,272 @@
+"""Are all shapes of a postback read, and is the documented one written to the byte?"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent.errors import Refused, TooLarge
+from consent.model import UnixMs
+from consent.postback import MAX_NOTIFICATIONS, Other, Postback, decode, digest, encode
+
+SAMPLES = Path(__file__).parent / "samples"
+AT_NINE = UnixMs(1293926952000)
+"""2011-01-01T20:09:12-04:00"""
+
+IN = Postback(
+    code="N301",
+    msisdn="16502426055",
+    campaign="1116",
+    timestamp=AT_NINE,
+    short_code="123456",
+    title="My Campaign Name",
+    brand="My Brand Name",
+    source="API",
+)
+OUT = replace(IN, code="N302", msisdn="16502424956")
+BARE = Postback(code="N302", msisdn="16502426055", campaign="1116", timestamp=None)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")).map(
+    lambda text: "".join(c for c in text if c >= " " or c in "\t\n\r").strip()
+)
+POSTBACKS = st.builds(
+    Postback,
+    code=st.sampled_from(["N301", "N302"]),
+    msisdn=TEXTS.filter(bool),
+    campaign=TEXTS.filter(bool),
+    timestamp=st.none() | st.integers(0, 253_402_300_799).map(lambda second: UnixMs(second * 1000)),
+    short_code=TEXTS,
+    title=TEXTS,
+    brand=TEXTS,
+    source=TEXTS,
+)
+PIECES = (
+    *("<POSTBACK>", "</POSTBACK>", "<NOTIFICATION>", "</NOTIFICATION>", "<BODY>", "</BODY>", "<X-Y/>", "text"),
+    *("<ORIGIN>SUB</ORIGIN>", "<CODE>N301</CODE>", "<CODE/>", "<MOBILE>1</MOBILE>", "<CAMPAIGNID>2</CAMPAIGNID>"),
+    *("<TIMESTAMP>2014</TIMESTAMP>", "<SUBID>3</SUBID>"),
+)
+INSIDE = st.lists(st.sampled_from(PIECES)).map("".join)
+MARKUP = INSIDE | INSIDE.map(lambda inside: f"<POSTBACK>{inside}</POSTBACK>")
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / f"{name}.xml").read_bytes()
+
+
+def flat(**fields: str) -> bytes:
+    elements = {"ORIGIN": "SUB", "CODE": "N302", "MOBILE": "16502426055", "CAMPAIGNID": "1116"} | fields
+    return f"<POSTBACK>{''.join(f'<{name}>{text}</{name}>' for name, text in elements.items())}</POSTBACK>".encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "postback"),
+    [
+        ("a_notification", replace(BARE, code="N301", timestamp=UnixMs(1293926952975), notification_id="325")),
+        ("a_notification_subid", replace(BARE, timestamp=UnixMs(1293926953500), notification_id="326/N302-656655")),
+        ("c_schema", replace(BARE, code="N301", notification_id="N301-656655")),
+        ("c_flat_notification", BARE),
+        ("d_flat", BARE),
+        ("e_n301", IN),
+        ("e_n302", OUT),
+        ("f_campaignref", replace(OUT, campaign="spring-sale", source="IMPORTED AS UNSUBSCRIBED")),
+    ],
+)
+def test_each_documented_shape_is_read(name: str, postback: Postback) -> None:
+    assert decode(sample(name)) == (postback,)
+
+
+def test_a_batch_is_read_in_its_order() -> None:
+    first, text, last = decode(sample("b_batch"))
+
+    assert first == replace(BARE, code="N301", timestamp=UnixMs(1293926952975), notification_id="325")
+    assert isinstance(text, Other)
+    assert (text.code, text.fields["KEYWORD"], text.fields["ID"]) == ("N211", "STOP", "326")
+    assert last == replace(BARE, msisdn="16502424956", timestamp=UnixMs(1293926955001), notification_id="327")
+
+
+@pytest.mark.parametrize(("name", "postback"), [("e_n301", IN), ("e_n302", OUT)])
+def test_the_documented_example_is_written_to_the_byte_but_for_its_zone(name: str, postback: Postback) -> None:
+    documented = sample(name).replace(b"2011-01-01T20:09:12-04:00", b"2011-01-02T00:09:12+00:00")
+
+    assert encode(postback) == documented
+
+
+@settings(deadline=None)
+@given(POSTBACKS)
+def test_what_is_written_is_read_back(postback: Postback) -> None:
+    assert decode(encode(postback)) == (postback,)
+
+
+def test_markup_in_a_title_is_escaped_and_quotes_are_left_alone() -> None:
+    assert b'<CAMPAIGNTITLE>Tom &amp; "Jerry\'s" &lt;b&gt;</CAMPAIGNTITLE>' in encode(
+        replace(IN, title='Tom & "Jerry\'s" <b>')
+    )
+
+
+def test_what_xml_cannot_carry_is_dropped() -> None:
+    assert decode(encode(replace(IN, title="a\x00b\ud800c\ufffed\x1f"))) == (replace(IN, title="abcd"),)
+
+
+def test_a_missing_time_is_written_as_an_empty_element() -> None:
+    assert b"    <TIMESTAMP></TIMESTAMP>\n" in encode(replace(IN, timestamp=None))
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2011-01-01T20:09:12-04:00", 1293926952000),
+        ("2014-07-02T14:32:23-04", 1404325943000),
+        ("2014-07-02 14:32:23-04", 1404325943000),
+        ("2014-07-02 14:32:23-04 ", 1404325943000),
+        ("2012-06-07 07:28:09.90765-04", 1339068489907),
+        ("2014-07-23T09:38:07.123456-04:00", 1406122687123),
+        ("2012-06-07 07:27:29", 1339054049000),
+        ("2014-07-02T18:32:23Z", 1404325943000),
+        ("", None),
+        ("yesterday", None),
+        ("1969-12-31T23:59:59", None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_a_time_is_read_in_every_documented_form_and_is_never_a_reason_to_refuse(
+    written: str, instant: int | None
+) -> None:
+    (found,) = decode(flat(TIMESTAMP=written))
+
+    assert isinstance(found, Postback)
+    assert found.timestamp == instant
+
+
+def test_tags_are_read_in_any_case() -> None:
+    assert decode(sample("d_flat").lower().replace(b"n302", b"N302")) == (BARE,)
+
+
+def test_an_origin_may_be_missing() -> None:
+    assert decode(flat(ORIGIN="")) == (BARE,)
+
+
+def test_a_text_from_a_recipient_keeps_all_it_says() -> None:
+    assert decode(sample("other_n211")) == (
+        Other(
+            origin="SMS_MO",
+            code="N211",
+            fields={
+                "FROM": "16502424956",
+                "TO": "123456",
+                "TEXT": "STOP",
+                "RECEIVED": "2014-07-23T09:38:07.123456-04:00",
+                "TRANSACTIONID": "mo-4711",
+            },
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "code", "field", "text"),
+    [
+        ("other_n303", "EMAIL_SUB", "N303", "EMAIL", "john@example.com"),
+        ("other_pass", "GENERATE_PASS", "", "STATUSCODE", "N801"),
+        ("other_n401", "MMS_MO", "N401", "FILE2", "https://mms.example/2.jpg"),
+        ("other_hyphenated", "MMS_MO", "N401", "TRACKINGID", "mo123"),
+    ],
+)
+def test_other_notifications_pass_through(name: str, origin: str, code: str, field: str, text: str) -> None:
+    (found,) = decode(sample(name))
+
+    assert isinstance(found, Other)
+    assert (found.origin, found.code, found.fields[field]) == (origin, code, text)
+
+
+def test_a_subscription_code_of_another_origin_is_something_else() -> None:
+    assert isinstance(decode(flat(ORIGIN="EMAIL_SUB"))[0], Other)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"ORIGIN=SUB&CODE=N302",
+        b"<REQUEST><ACTION>subscribe</ACTION></REQUEST>",
+        b"<POSTBACK/>",
+        b"<POSTBACK>N302</POSTBACK>",
+        b"<POSTBACK><MOBILE>16502426055</MOBILE></POSTBACK>",
+        b"<NOTIFICATION id='1'/>",
+        flat(MOBILE=""),
+        flat(CAMPAIGNID=" "),
+        b"<POSTBACK><ORIGIN>SUB</ORIGIN><FROM_MASK><FROM_MASK></POSTBACK>",
+    ],
+)
+def test_what_is_no_postback_is_refused(data: bytes) -> None:
+    with pytest.raises(Refused):
+        decode(data)
+
+
+def test_a_postback_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(Refused, match="MOBILE"):
+        decode(sample("d_flat").replace(b"</POSTBACK>", b"<MOBILE>16502424956</MOBILE></POSTBACK>"))
+
+
+def test_a_postback_that_repeats_itself_is_not_refused() -> None:
+    assert decode(sample("d_flat").replace(b"</POSTBACK>", b"<MOBILE>16502426055</MOBILE></POSTBACK>")) == (BARE,)
+
+
+def test_a_batch_with_one_bad_notification_is_refused_whole() -> None:
+    with pytest.raises(Refused):
+        decode(sample("b_batch").replace(b"<MOBILE>16502424956</MOBILE>", b""))
+
+
+def test_a_postback_that_is_both_a_batch_and_a_notification_is_refused() -> None:
+    with pytest.raises(Refused, match="both"):
+        decode(sample("b_batch").replace(b"<POSTBACK>", b"<POSTBACK><CODE>N302</CODE>"))
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(MAX_NOTIFICATIONS, True), (MAX_NOTIFICATIONS + 1, False)])
+def test_a_batch_has_a_documented_most(count: int, *, is_read: bool) -> None:
+    data = b"<POSTBACK>" + sample("a_notification") * count + b"</POSTBACK>"
+
+    if is_read:
+        assert len(decode(data)) == count
+    else:
+        with pytest.raises(TooLarge):
+            decode(data)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300) | MARKUP.map(str.encode))
+def test_any_bytes_are_postbacks_or_refused(data: bytes) -> None:
+    try:
+        found = decode(data)
+    except Refused:
+        return
+
+    assert 1 <= len(found) <= MAX_NOTIFICATIONS
+
+
+def test_a_retry_has_the_same_digest() -> None:
+    assert digest(decode(sample("e_n302"))[0]) == digest(OUT)  # type: ignore[arg-type] # the sample is a Postback
+
+
+def test_the_digest_is_the_same_in_every_release() -> None:
+    assert digest(OUT) == "69d3760c3c1b30d4b0f8df7e1797e48e"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(OUT, code="N301"),
+        replace(OUT, msisdn="16502426055"),
+        replace(OUT, campaign="1117"),
+        replace(OUT, timestamp=UnixMs(AT_NINE + 1000)),
+        replace(OUT, timestamp=None),
+        replace(OUT, short_code="654321"),
+        replace(OUT, source="MO"),
+    ],
+)
+def test_another_decision_has_another_digest(other: Postback) -> None:
+    assert digest(other) != digest(OUT)
+
+
+def test_a_renamed_campaign_is_the_same_decision() -> None:
+    assert digest(replace(OUT, title="New name", brand="New brand")) == digest(OUT)

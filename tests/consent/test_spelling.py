@@ -1,0 +1,82 @@
+"""Do all ways to type a word come out as one?"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent.spelling import LONGEST, normalise
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "stop",
+        "STOP",
+        " Stop. ",
+        "“Stop”",
+        "_stop_",
+        "*STOP*",
+        "ＳＴＯＰ",
+        "𝐒𝐓𝐎𝐏",
+        "Stop\u200b",
+        "st\u00adop",
+        "\ufeffSTOP\ufe0f",
+        "STOP🛑",
+        "\u202eSTOP\u202c",
+        "ŠTOP",
+        "stop\x00",
+        "'stop'",
+        "STOP\r\n",
+    ],
+)
+def test_every_way_to_type_stop_is_stop(typed: str) -> None:
+    assert normalise(typed) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("typed", "normal"),
+    [
+        ("ARRÊT", "arret"),
+        ("arre\u0302t", "arret"),
+        ("Opt-out", "opt out"),
+        ("OPT_OUT", "opt out"),
+        ("stop=quit", "stop quit"),
+        ("STOP2QUIT", "stop2quit"),
+        ("don't", "dont"),
+        ("don’t", "dont"),
+        ("STRASSE Straße", "strasse strasse"),
+        ("İptal", "iptal"),
+        ("ŉ", "n"),
+        ("½", "1 2"),
+        ("한국", "한국"),
+        ("🛑", ""),
+        ("", ""),
+        ("a\ud800b", "a b"),
+    ],
+)
+def test_words_are_what_remains(typed: str, normal: str) -> None:
+    assert normalise(typed) == normal
+
+
+def test_a_cyrillic_letter_that_looks_latin_stays_cyrillic() -> None:
+    assert normalise("stор") != "stop"
+
+
+def test_a_text_is_read_up_to_a_length() -> None:
+    assert normalise("a" * 10_000) == "a" * LONGEST
+
+
+def test_normalising_any_letter_twice_changes_nothing_more() -> None:
+    letters = [chr(code) for code in range(0x30000)]
+    once = [normalise(" ".join(letters[at : at + 100])) for at in range(0, len(letters), 100)]
+
+    assert [normalise(text) for text in once] == once
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_normal_text_has_single_spaces_inside_and_none_around(text: str) -> None:
+    normal = normalise(text)
+
+    assert normal == " ".join(normal.split())
+    assert normal == normal.casefold()

@@ -1,0 +1,515 @@
+"""What becomes of an attempt, against servers that do everything a customer's server does."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestServer
+from standardwebhooks.webhooks import Webhook
+
+from consent.model import Millis, UnixMs
+from dispatcher.formats import Payload
+from dispatcher.outcome import Attempted, Delivered, Gone, TryAgain
+from dispatcher.send import KEPT_BYTES, Sender
+from tests.builders import NOON, SECRET, an_endpoint
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+PAYLOAD = Payload("application/json", '{"text":"ARRÊT"}'.encode())
+WEBHOOK_ID = "evt_3_1764000000000_0"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    async with Sender(timeout=Millis(5000), egress_allow=LOOPBACK) as opened:
+        yield opened
+
+
+async def sent(sender: Sender, url: object, *, now: UnixMs = NOON, **endpoint: Any) -> Attempted:
+    return await sender.send(an_endpoint(url=str(url), **endpoint), WEBHOOK_ID, PAYLOAD, now)
+
+
+@asynccontextmanager
+async def answering(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_post("/hook", handler)
+    server = TestServer(application, scheme="https" if tls else "http")
+    await server.start_server(ssl=tls)
+    try:
+        yield str(server.make_url("/hook"))
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def connected(handler: Connected) -> AsyncIterator[str]:
+    """A server below HTTP."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except OSError:
+            pass  # the client hung up, which is what some tests are about
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+
+
+async def request_from(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head + await reader.readexactly(len(PAYLOAD.content))
+
+
+def always(status: int, **response: Any) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, **response)
+
+    return answer
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("status", "text"), [(200, "thank you"), (202, ""), (204, "")])
+async def test_a_2xx_is_delivered(sender: Sender, status: int, text: str) -> None:
+    async with answering(always(status, text=text)) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.outcome == Delivered(status)
+    assert (attempted.status, attempted.response, attempted.error) == (status, text, "")
+    assert attempted.took_ms >= 0
+
+
+async def test_a_receiver_with_the_reference_library_takes_what_is_sent(sender: Sender) -> None:
+    now = UnixMs(int(datetime.now(UTC).timestamp() * 1000))
+    taken: list[web.Request] = []
+
+    async def verify(request: web.Request) -> web.Response:
+        Webhook(SECRET).verify(await request.read(), dict(request.headers))
+        taken.append(request)
+        return web.Response(status=204)
+
+    async with answering(verify) as url:
+        attempted = await sent(sender, url, now=now)
+
+    assert attempted.outcome == Delivered(204)
+    headers = taken[0].headers
+    assert headers["webhook-id"] == WEBHOOK_ID
+    assert headers["Content-Type"] == "application/json"
+    assert headers["User-Agent"].startswith("consent-relay/")
+    assert headers["Accept-Encoding"] == "identity"
+    assert headers["Content-Length"] == str(len(PAYLOAD.content))
+
+
+async def test_a_redirect_is_a_failure_and_not_followed(sender: Sender) -> None:
+    visits = 0
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        nonlocal visits
+        visits += 1
+        return web.Response(status=307, headers={"Location": str(request.url)})
+
+    async with answering(elsewhere) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.outcome == TryAgain("http_307", None, 307)
+    assert visits == 1
+
+
+async def test_410_is_gone(sender: Sender) -> None:
+    async with answering(always(410)) as url:
+        attempted = await sent(sender, url)
+
+    assert (attempted.outcome, attempted.status) == (Gone(), 410)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "retry_after", ["30", format_datetime(datetime.fromtimestamp((NOON + 30_000) / 1000, UTC), usegmt=True)]
+)
+async def test_retry_after_is_heard_in_both_forms(sender: Sender, status: int, retry_after: str) -> None:
+    async with answering(always(status, headers={"Retry-After": retry_after})) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.outcome == TryAgain(f"http_{status}", Millis(30_000), status)
+
+
+async def test_a_server_error_is_tried_again_and_its_page_kept_for_the_operator(sender: Sender) -> None:
+    async with answering(always(500, text="<h1>Oups, ça ne va pas</h1>")) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.outcome == TryAgain("http_500", None, 500)
+    assert attempted.response == "<h1>Oups, ça ne va pas</h1>"
+
+
+async def test_what_a_stranger_answers_cannot_steer_a_terminal(sender: Sender) -> None:
+    async with answering(always(500, body=b"\x1b[2Jgone\x00\x9b\xff\n\tkept")) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.response == "\ufffd[2Jgone\ufffd\ufffd\ufffd\n\tkept"
+
+
+async def test_cookies_are_not_kept(sender: Sender) -> None:
+    seen: list[str | None] = []
+
+    async def bake(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Cookie"))
+        return web.Response(headers={"Set-Cookie": "session=1"})
+
+    async with answering(bake) as url:
+        await sent(sender, url.replace("127.0.0.1", "localhost"))
+        await sent(sender, url)
+        await sent(sender, url)
+
+    assert set(seen) == {None}
+
+
+# ── long answers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_long_answer_is_delivered_and_not_downloaded(sender: Sender) -> None:
+    written = 0
+    hung_up = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        await request_from(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"a" * 65536)
+                await writer.drain()
+                written += 65536
+        finally:
+            hung_up.set()
+
+    async with connected(talk) as url:
+        attempted = await sent(sender, url)
+        await hung_up.wait()
+
+    assert attempted.outcome == Delivered(200)
+    assert attempted.response == "a" * KEPT_BYTES
+    assert written < 20_000_000
+
+
+async def test_a_compressed_answer_is_not_unpacked(sender: Sender) -> None:
+    bomb = gzip.compress(bytes(10_000_000))
+
+    async with answering(always(200, body=bomb, headers={"Content-Encoding": "gzip"})) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.outcome == Delivered(200)
+    assert len(attempted.response) <= KEPT_BYTES
+    assert "\x00" not in attempted.response
+
+
+@pytest.mark.parametrize("ending", ["stall", "cut"])
+async def test_a_status_is_an_answer_whatever_becomes_of_the_body(ending: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_from(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        if ending == "stall":
+            await reader.read()
+
+    async with Sender(timeout=Millis(200), egress_allow=LOOPBACK) as sender, connected(talk) as url:
+        attempted = await sent(sender, url)
+
+    assert (attempted.outcome, attempted.response) == (Delivered(200), "hello")
+
+
+# ── no answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_never_answers_is_left_after_the_timeout() -> None:
+    async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with Sender(timeout=Millis(100), egress_allow=LOOPBACK) as sender, connected(hang) as url:
+        attempted = await sent(sender, url)
+
+    assert (attempted.outcome, attempted.status, attempted.error) == (TryAgain("timeout"), None, "timeout")
+    assert 100 <= attempted.took_ms < 2000
+
+
+async def test_who_drips_headers_is_left_after_the_timeout() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while not reader.at_eof():
+            writer.write(b"X-Y: z\r\n")
+            await writer.drain()
+            await asyncio.wait([asyncio.ensure_future(reader.read(1))], timeout=0.02)
+
+    async with Sender(timeout=Millis(200), egress_allow=LOOPBACK) as sender, connected(drip) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.error in {"timeout", "bad_response"}
+
+
+async def test_a_name_that_nobody_answers_for_is_a_connect_timeout() -> None:
+    async with Sender(timeout=Millis(100), resolver=Silence()) as sender:
+        attempted = await sent(sender, "http://crm.example.com/")
+
+    assert attempted.error == "connect_timeout"
+
+
+class Silence(AbstractResolver):
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await asyncio.Event().wait()
+        return []
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_closed_port_is_connect_refused(sender: Sender) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        attempted = await sent(sender, f"http://127.0.0.1:{unused.getsockname()[1]}/")
+
+    assert attempted.error == "connect_refused"
+    assert "127.0.0.1" not in str(attempted)
+
+
+async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Closed without a word."""
+
+
+@pytest.mark.parametrize("rudeness", [reset, hang_up])
+async def test_who_hangs_up_on_a_new_connection_has_failed(sender: Sender, rudeness: Connected) -> None:
+    visits = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        await rudeness(reader, writer)
+
+    async with connected(count) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.error == "connection_reset"
+    assert visits == 1
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"HTTP/1.1 200\x00OK\r\nA\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_a_bad_response(sender: Sender, garbage: bytes) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_from(reader)
+        writer.write(garbage)
+        await writer.drain()
+
+    async with connected(babble) as url:
+        attempted = await sent(sender, url)
+
+    assert (attempted.outcome, attempted.error) == (TryAgain("bad_response"), "bad_response")
+
+
+async def test_an_unresolvable_host_is_dns_failed(sender: Sender) -> None:
+    attempted = await sent(sender, "http://nobody-is-here.invalid/")
+
+    assert attempted.error == "dns_failed"
+    assert isinstance(attempted.outcome, TryAgain)
+    assert attempted.outcome.reason.startswith("dns_failed: ")
+
+
+async def test_a_forbidden_address_is_egress_refused_and_not_named() -> None:
+    async with answering(always(200)) as url, Sender() as sender:
+        by_address = await sent(sender, url)
+        by_name = await sent(sender, url.replace("127.0.0.1", "localhost"))
+
+    expected = TryAgain("egress_refused: not a public address")
+    assert (by_address.outcome, by_name.outcome) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "crm.example.com/hook",
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://[::1/",
+        f"http://{'a' * 300}/",
+        "http://127.1/",
+    ],
+)
+async def test_a_url_that_leads_nowhere_is_a_bad_url(sender: Sender, url: str) -> None:
+    assert (await sent(sender, url)).error == "bad_url"
+
+
+@pytest.mark.parametrize("secrets", [(), ("whsec_",)])
+async def test_a_secret_that_cannot_sign_sends_nothing(sender: Sender, secrets: tuple[str, ...]) -> None:
+    async with answering(always(200)) as url:
+        attempted = await sent(sender, url, secrets=secrets)
+
+    assert attempted.error == "bad_secret"
+
+
+async def test_cancelling_is_not_swallowed(sender: Sender) -> None:
+    begun = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        await reader.read()
+
+    async with connected(hang) as url:
+        sending = asyncio.create_task(sent(sender, url))
+        await begun.wait()
+        sending.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+
+# ── TLS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(authority: trustme.CA, host: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+async def test_an_untrusted_certificate_is_tls_failed(sender: Sender, authority: trustme.CA) -> None:
+    async with answering(always(200), server_context(authority, "127.0.0.1")) as url:
+        attempted = await sent(sender, url)
+
+    assert attempted.error == "tls_failed"
+    assert isinstance(attempted.outcome, TryAgain)
+    assert "certificate" in attempted.outcome.reason
+
+
+@pytest.mark.parametrize(("host", "error"), [("127.0.0.1", ""), ("crm.example.com", "tls_failed")])
+async def test_a_trusted_certificate_has_to_be_for_this_host(authority: trustme.CA, host: str, error: str) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async with (
+        answering(always(200), server_context(authority, host)) as url,
+        Sender(egress_allow=LOOPBACK, tls=trusting) as sender,
+    ):
+        attempted = await sent(sender, url)
+
+    assert attempted.error == error
+
+
+async def test_https_to_a_port_that_speaks_plain_http_is_tls_failed(sender: Sender) -> None:
+    async with answering(always(200)) as url:
+        attempted = await sent(sender, url.replace("http:", "https:"))
+
+    assert attempted.error == "tls_failed"
+
+
+# ── kept connections ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_connections_are_kept(sender: Sender) -> None:
+    peers: set[Any] = set()
+
+    async def note(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        return web.Response(text="ok")
+
+    async with answering(note) as url:
+        for _ in range(3):
+            await sent(sender, url)
+
+    assert len(peers) == 1
+
+
+@pytest.mark.parametrize("rudeness", [reset, hang_up])
+async def test_a_kept_connection_that_is_closed_under_the_request_costs_no_attempt(
+    sender: Sender, rudeness: Connected
+) -> None:
+    requests: list[bytes] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await request_from(reader))
+        writer.write(OK)
+        await writer.drain()
+        requests.append(await request_from(reader))
+        await rudeness(reader, writer)
+
+    async with connected(answer_once) as url:
+        first = await sent(sender, url)
+        second = await sent(sender, url)
+
+    assert (first.outcome, second.outcome) == (Delivered(200), Delivered(200))
+    assert len(requests) == 3
+    assert len({request.lower().partition(b"webhook-id: ")[2].partition(b"\r")[0] for request in requests}) == 1
+
+
+async def test_the_second_try_has_only_the_time_that_is_left() -> None:
+    visits = 0
+
+    async def slow_after_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        await request_from(reader)
+        if visits == 1:
+            writer.write(OK)
+            await request_from(reader)
+            return
+        await reader.read()
+
+    async with Sender(timeout=Millis(300), egress_allow=LOOPBACK) as sender, connected(slow_after_the_first) as url:
+        await sent(sender, url)
+        attempted = await sent(sender, url)
+
+    assert attempted.error == "timeout"
+    assert attempted.took_ms < 600
+    assert visits == 2
+
+
+async def test_closing_the_sender_closes_its_connections() -> None:
+    ended = asyncio.Event()
+
+    async def wait_for_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_from(reader)
+        writer.write(OK)
+        await reader.read()
+        ended.set()
+
+    async with connected(wait_for_the_end) as url:
+        async with Sender(egress_allow=LOOPBACK) as sender:
+            await sent(sender, url)
+            assert not ended.is_set()
+
+        await asyncio.wait_for(ended.wait(), timeout=5)

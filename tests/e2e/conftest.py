@@ -1,0 +1,27 @@
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.e2e.installation import Installation, installation
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short: a unix socket's path has little room."""
+    with tempfile.TemporaryDirectory(prefix="cr-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def here(folder: Path) -> AsyncIterator[Installation]:
+    async with installation(folder) as built:
+        yield built
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session

@@ -1,0 +1,297 @@
+"""Lanes keep the order, leases keep the hands off, and nothing that is owed gets lost."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from consent.ledger import Backlog, Ledger, Queue, Store
+from consent.model import (
+    AttemptRecord,
+    Change,
+    EndpointId,
+    Event,
+    Lease,
+    Millis,
+    Msisdn,
+    Partition,
+    Recorded,
+    Status,
+    UnixMs,
+)
+from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint
+
+CRM = an_endpoint("crm")
+WAREHOUSE = an_endpoint("warehouse")
+NOW = Millis(0)
+RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="http_500", response="oops")
+
+Route = Callable[..., Awaitable[list[Event]]]
+
+
+@pytest.fixture
+def route(ledger: Ledger, queue: Queue) -> Route:
+    """Records changes and routes all that is unrouted to the endpoints named."""
+
+    async def routed(*changes: Change, to: tuple[EndpointId, ...] = (CRM.id,)) -> list[Event]:
+        for change in changes:
+            assert isinstance(await ledger.apply(change), Recorded)
+        events = []
+        for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+            owed = [a_delivery(event, an_endpoint(name.split("/")[1])) for event in stretch.events for name in to]
+            assert await queue.fan_out(stretch, owed) == stretch.after
+            events += stretch.events
+        return events
+
+    return routed
+
+
+async def claim(queue: Queue, endpoint: EndpointId = CRM.id, *, limit: int = 10, token: str = "mine") -> list[Lease]:
+    return [
+        lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint: limit}, token=token)
+    ]
+
+
+async def test_a_routed_event_is_claimed_with_what_it_says(queue: Queue, route: Route) -> None:
+    (event,) = await route(a_stop())
+
+    (lease,) = await claim(queue)
+    assert (lease.event, lease.attempt, lease.endpoint) == (event, 1, CRM.id)
+
+
+async def test_what_one_holds_no_other_can_claim(queue: Queue, route: Route) -> None:
+    await route(a_stop())
+
+    assert len(await claim(queue, token="mine")) == 1
+    assert await claim(queue, token="theirs") == []
+
+
+async def test_the_second_event_of_a_number_waits_for_the_first(queue: Queue, route: Route) -> None:
+    first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
+
+    (lease,) = await claim(queue)
+    assert lease.event == first
+    assert await claim(queue) == []
+    await queue.settle(lease, "done", None, wait=NOW)
+    (following,) = await claim(queue)
+    assert following.event == second
+
+
+async def test_a_failing_number_does_not_delay_another(queue: Queue, route: Route) -> None:
+    await route(a_stop(msisdn=ANN))
+    (held,) = await claim(queue)
+    await queue.settle(held, "retry", RECORD, wait=Millis(60_000))
+
+    await route(a_stop(msisdn=BOB))
+
+    (lease,) = await claim(queue)
+    assert lease.msisdn == BOB
+
+
+async def test_a_retry_is_not_overtaken(queue: Queue, route: Route) -> None:
+    await route(a_start(at=NOON), a_stop(at=NOON + 1))
+    (lease,) = await claim(queue)
+
+    await queue.settle(lease, "retry", RECORD, wait=Millis(60_000))
+
+    assert await claim(queue) == []
+
+
+async def test_a_retry_counts_its_attempt_and_a_release_does_not(queue: Queue, route: Route) -> None:
+    await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "release", None, wait=NOW)
+    (again,) = await claim(queue)
+    await queue.settle(again, "retry", RECORD, wait=NOW)
+    (third,) = await claim(queue)
+
+    assert (again.attempt, third.attempt) == (1, 2)
+
+
+async def test_endpoints_do_not_wait_for_each_other(queue: Queue, route: Route) -> None:
+    await route(a_stop(), to=(CRM.id, WAREHOUSE.id))
+    await claim(queue, CRM.id)
+
+    assert len(await claim(queue, WAREHOUSE.id)) == 1
+
+
+async def test_opt_outs_go_before_all_else(queue: Queue, route: Route) -> None:
+    partition_of_ann = [Msisdn(f"1650242{n:04}") for n in range(200)]
+    starts = [a_start(msisdn=msisdn) for msisdn in partition_of_ann[:100]]
+    stops = [a_stop(msisdn=msisdn) for msisdn in partition_of_ann[100:]]
+    await route(*starts, *stops)
+
+    claimed = await claim(queue, limit=10)
+    assert {lease.event.status for lease in claimed if lease.event} == {Status.OPTED_OUT}
+
+
+async def test_a_dead_one_is_kept_and_makes_way(queue: Queue, backlog: Backlog, route: Route) -> None:
+    first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
+    (lease,) = await claim(queue)
+
+    await queue.settle(lease, "bury", RECORD, wait=NOW)
+
+    (buried,) = await backlog.dead(CRM.id)
+    assert (buried.event, buried.msisdn, buried.reason, buried.attempts) == (first.id, ANN, "http_500", 1)
+    (following,) = await claim(queue)
+    assert following.event == second
+
+
+async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, route: Route) -> None:
+    (event,) = await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "bury", RECORD, wait=NOW)
+
+    assert await queue.retry(CRM.id, event, is_urgent=True) == "revived"
+
+    assert await backlog.dead(CRM.id) == []
+    (again,) = await claim(queue)
+    assert (again.event, again.attempt) == (event, 1)
+
+
+async def test_a_waiting_one_can_be_hastened_but_not_past_an_earlier_one(queue: Queue, route: Route) -> None:
+    first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
+    (lease,) = await claim(queue)
+    assert await queue.retry(CRM.id, first, is_urgent=False) == "in_flight"
+    await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
+
+    assert await queue.retry(CRM.id, second, is_urgent=True) == "behind"
+    assert await queue.retry(CRM.id, first, is_urgent=False) == "hastened"
+
+    (again,) = await claim(queue)
+    assert (again.event, again.attempt) == (first, 2)
+
+
+async def test_nothing_is_known_of_what_was_delivered(queue: Queue, route: Route) -> None:
+    (event,) = await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "done", None, wait=NOW)
+
+    assert await queue.retry(CRM.id, event, is_urgent=True) == "unknown"
+
+
+async def test_an_expired_lease_goes_back_and_its_holder_cannot_settle(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    await route(a_stop())
+    (lost,) = await claim(queue, token="lost")
+    await expire_leases(store)
+
+    assert await reap(queue) == 1
+    (found,) = await claim(queue, token="found")
+    assert found.attempt == 1
+    assert not await queue.settle(lost, "done", None, wait=NOW)
+    assert await queue.settle(found, "done", None, wait=NOW)
+
+
+async def test_a_renewed_lease_is_not_reaped(queue: Queue, store: Store, route: Route) -> None:
+    await route(a_stop())
+    (lease,) = await claim(queue)
+    await expire_leases(store)
+    looked = [await queue.look(Partition(p)) for p in range(4)]
+
+    await queue.renew([lease])
+
+    assert sum([await queue.reap(look) for look in looks_with_expired(looked)]) == 0
+    assert await queue.settle(lease, "done", None, wait=NOW)
+
+
+async def test_a_look_says_what_is_due_and_when(queue: Queue, route: Route) -> None:
+    await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "retry", RECORD, wait=Millis(60_000))
+
+    look = await queue.look(lease.partition)
+    assert look.due[CRM.id] - look.now == pytest.approx(60_000, abs=2000)
+    assert (look.expired, look.first_expiry) == ((), None)
+
+
+async def test_a_look_knows_an_ordinary_delivery_behind_a_later_urgent_one(queue: Queue, store: Store, route: Route) -> None:
+    same_slot = [n for n in (Msisdn(f"1650242{i:04}") for i in range(40)) if store.keys_of(n).partition == 0][:2]
+    await route(a_stop(msisdn=same_slot[0]))
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
+    await route(a_start(msisdn=same_slot[1]))
+
+    look = await queue.look(Partition(0))
+    assert look.due[CRM.id] <= look.now
+    (claimed,) = await claim(queue)
+    assert claimed.msisdn == same_slot[1]
+    later = await queue.look(Partition(0))
+    assert later.due[CRM.id] - later.now == pytest.approx(3_600_000, abs=2000)
+
+
+async def test_two_dispatchers_route_a_stretch_once(ledger: Ledger, queue: Queue) -> None:
+    await ledger.apply(a_stop())
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
+    owed = [a_delivery(event) for event in stretch.events]
+
+    cursors = [await queue.fan_out(stretch, owed) for _ in range(2)]
+
+    assert cursors == [stretch.after, stretch.after]
+    assert len(await claim(queue)) == 1
+
+
+async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store, route: Route) -> None:
+    before = await stored(store)
+    await route(*(a_start(msisdn=Msisdn(f"1555{n:07}"), at=NOON + i) for n in range(300) for i in range(2)))
+    (lease, *_) = await claim(queue, limit=3)
+    await queue.settle(lease, "bury", RECORD, wait=NOW)
+
+    await queue.purge(CRM.id)
+
+    assert await queue.owed_endpoints() == set()
+    assert not [name for name in await stored(store) - before if b"crm" in name]
+
+
+async def test_the_backlog_shows_head_and_followers(queue: Queue, backlog: Backlog, route: Route) -> None:
+    await route(a_start(at=NOON), a_stop(at=NOON + 1), a_start(at=NOON + 2))
+    (lease,) = await claim(queue)
+    in_flight = [owed.state for owed in await backlog.owed(CRM.id)]
+    await queue.settle(lease, "retry", RECORD, wait=Millis(60_000))
+
+    assert in_flight == ["in_flight", "behind", "behind"]
+    assert [owed.state for owed in await backlog.owed(CRM.id)] == ["due", "behind", "behind"]
+    (attempt,) = await backlog.attempts(lease.event_id)
+    assert (attempt.record, attempt.endpoint, attempt.msisdn) == (RECORD, CRM.id, ANN)
+    depth = await backlog.depth(CRM.id)
+    assert (depth.owed, depth.in_flight, depth.dead) == (1, 0, 0)
+
+
+async def test_trimming_spares_what_is_owed(queue: Queue, ledger: Ledger, route: Route) -> None:
+    (owed,) = await route(a_start(msisdn=ANN))
+    crowd = [a_stop(msisdn=ANN, at=NOON + n, identities=()) for n in range(1, 500)]
+    await route(*crowd)
+
+    for partition in range(4):
+        await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000))
+
+    assert await ledger.event(owed.id) is not None
+
+
+async def test_trimming_forgets_what_everybody_has(queue: Queue, ledger: Ledger, route: Route) -> None:
+    for n in range(500):
+        await ledger.apply(a_stop(at=NOON + n, identities=()))
+    await route(to=())
+
+    trimmed = [await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000)) for partition in range(4)]
+
+    assert sum(trimmed) > 200
+
+
+async def expire_leases(store: Store) -> None:
+    for keys in store.keys:
+        for lease in await store.redis.zrange(keys.leased, 0, -1):
+            await store.redis.zadd(keys.leased, {lease: 1})
+
+
+async def reap(queue: Queue) -> int:
+    looks = [await queue.look(Partition(p)) for p in range(4)]
+    return sum([await queue.reap(look) for look in looks_with_expired(looks)])
+
+
+def looks_with_expired(looks: list) -> list:  # type: ignore[type-arg]
+    return [look for look in looks if look.expired]
+
+
+async def stored(store: Store) -> set[bytes]:
+    return {name async for name in store.redis.scan_iter()}

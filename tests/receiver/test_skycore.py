@@ -1,0 +1,187 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from consent.errors import Refused, StoreUnavailable
+from consent.model import AccountId, Actor, CampaignId, Source, SourceId, Status, UnixMs, Via
+from receiver.codecs import skycore
+from receiver.codecs.codec import Reply
+from receiver.inbound import Inbound
+from receiver.reports import ConsentReported, ReceiptReported, TextReceived
+
+Sample = Callable[[str], Inbound]
+
+STOPPED_AT = UnixMs(1_404_325_943_000)
+
+UNSUBSCRIBED = ConsentReported(
+    identity="",
+    msisdn="16505550101",
+    status=Status.OPTED_OUT,
+    campaign=CampaignId("1116"),
+    actor=Actor.RECIPIENT,
+    via=Via.MO,
+    occurred_at=STOPPED_AT,
+    keyword="",
+    short_code="123456",
+    title="Slices & Sides",
+    brand="Pizza Example",
+)
+UNDATED = replace(UNSUBSCRIBED, occurred_at=None, short_code="", title="", brand="")
+CREATED_AT = UnixMs(1_293_926_952_975)
+SUBSCRIBED_2011 = replace(UNDATED, status=Status.OPTED_IN, actor=Actor.ACCOUNT, via=Via.API, occurred_at=CREATED_AT)
+
+
+def consents(inbound: Inbound) -> list[ConsentReported]:
+    reports = skycore.decode(inbound)
+    assert all(isinstance(report, ConsentReported) for report in reports)
+    return [report for report in reports if isinstance(report, ConsentReported)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a-notification", [SUBSCRIBED_2011]),
+        (
+            "b-batch",
+            [SUBSCRIBED_2011, replace(UNDATED, msisdn="16505550102", occurred_at=UnixMs(1_293_927_000_000))],
+        ),
+        ("c-with-schema", [UNDATED]),
+        ("c-flat-notification", [UNDATED]),
+        ("d-flat", [UNDATED]),
+        ("e-raw-text-xml", [UNSUBSCRIBED]),
+        ("e-raw-untyped", [UNSUBSCRIBED]),
+        ("e-raw-octets", [UNSUBSCRIBED]),
+        ("e-raw-as-form", [UNSUBSCRIBED]),
+        ("e-raw-marked", [UNSUBSCRIBED]),
+        ("e-raw-latin1", [replace(UNSUBSCRIBED, title="Crêpes")]),
+        ("e-form-lower", [UNSUBSCRIBED]),
+        ("e-form-upper", [UNSUBSCRIBED]),
+        ("e-form-mixed-case", [UNSUBSCRIBED]),
+        ("e-form-latin1", [replace(UNSUBSCRIBED, title="Crêpes")]),
+        ("e-multipart-lower", [UNSUBSCRIBED]),
+        ("e-multipart-upper", [UNSUBSCRIBED]),
+        ("e-imported", [replace(UNSUBSCRIBED, actor=Actor.IMPORT, via=Via.IMPORTED)]),
+        ("e-subscribed-web", [replace(UNSUBSCRIBED, status=Status.OPTED_IN, via=Via.WEB)]),
+        ("f-campaignref", [replace(UNSUBSCRIBED, campaign=CampaignId("slices-and-sides"))]),
+    ],
+)
+def test_every_shape_of_postback_is_read_however_it_is_sent(
+    sample: Sample, name: str, expected: list[ConsentReported]
+) -> None:
+    assert [replace(report, identity="") for report in consents(sample(f"skycore/{name}"))] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "actor", "via"),
+    [
+        ("MO", Actor.RECIPIENT, Via.MO),
+        ("WEB", Actor.RECIPIENT, Via.WEB),
+        ("API", Actor.ACCOUNT, Via.API),
+        ("MANAGER", Actor.OPERATOR, Via.MANAGER),
+        ("IMPORTED AS UNSUBSCRIBED", Actor.IMPORT, Via.IMPORTED),
+        ("something new", Actor.RECIPIENT, Via.MO),
+    ],
+)
+def test_who_decided_is_read_from_the_source_and_an_opt_out_of_unknown_source_is_her_own(
+    sample: Sample, source: str, actor: Actor, via: Via
+) -> None:
+    inbound = sample("skycore/e-raw-untyped")
+    (report,) = consents(replace(inbound, body=inbound.body.replace(b">MO<", f">{source}<".encode())))
+
+    assert (report.actor, report.via) == (actor, via)
+
+
+def test_a_repeat_has_the_same_identity_however_it_is_sent(sample: Sample) -> None:
+    names = ("e-raw-untyped", "e-raw-as-form", "e-form-upper", "e-multipart-lower")
+
+    assert len({consents(sample(f"skycore/{name}"))[0].identity for name in names}) == 1
+
+
+def test_the_same_subscription_ended_twice_is_two_messages(sample: Sample) -> None:
+    inbound = sample("skycore/c-with-schema")
+    dated = [
+        inbound.body.replace(b"</POSTBACK>", f"<TIMESTAMP>2014-07-0{day}</TIMESTAMP></POSTBACK>".encode())
+        for day in (1, 2)
+    ]
+    first, second = (consents(replace(inbound, body=body))[0] for body in dated)
+
+    assert first.identity != second.identity
+
+
+def test_a_text_through_this_provider_is_a_text_to_be_judged(sample: Sample) -> None:
+    assert skycore.decode(sample("skycore/sms-mo")) == (
+        TextReceived(
+            identity="mo:77001",
+            sender="16505550101",
+            to="123456",
+            text="STOP",
+            occurred_at=STOPPED_AT,
+            extra={"message_id": "77001"},
+        ),
+    )
+
+
+def test_the_keyword_of_an_early_text_is_its_text(sample: Sample) -> None:
+    (report,) = skycore.decode(sample("skycore/sms-mo-2011-keyword"))
+
+    assert isinstance(report, TextReceived)
+    assert report.text == "STOP"
+
+
+def test_a_picture_message_is_a_text_with_a_subject(sample: Sample) -> None:
+    assert skycore.decode(sample("skycore/mms-mo")) == (
+        TextReceived(
+            identity="mo:MMS_MO_77002",
+            sender="16505550101",
+            to="123456",
+            text="HELLO",
+            occurred_at=STOPPED_AT,
+            kind="mms",
+            extra={"message_id": "MMS_MO_77002", "keyword": "HELLO", "subject": "a picture"},
+        ),
+    )
+
+
+def test_what_became_of_a_message_is_a_receipt(sample: Sample) -> None:
+    (report,) = skycore.decode(sample("skycore/sms-status"))
+
+    assert isinstance(report, ReceiptReported)
+    assert (report.recipient, report.occurred_at) == ("16505550101", STOPPED_AT)
+    assert report.fields == {
+        "CODE": "N202",
+        "STATUS": "Message Delivered",
+        "FROM": "123456",
+        "TRACKINGID": "SMS_77003",
+        "SPID": "0001470",
+        "TIMESTAMP": "2014-07-02T14:32:23-04",
+    }
+
+
+@pytest.mark.parametrize("name", ["pass", "email-unsubscribed", "visit-get"])
+def test_what_concerns_no_number_is_accepted_and_leaves_nothing(sample: Sample, name: str) -> None:
+    assert skycore.decode(sample(f"skycore/{name}")) == ()
+
+
+def test_a_text_from_nobody_leaves_nothing(sample: Sample) -> None:
+    inbound = sample("skycore/sms-mo")
+
+    assert skycore.decode(replace(inbound, body=inbound.body.replace(b"16505550101", b""))) == ()
+
+
+@pytest.mark.parametrize("body", [b"", b"text=STOP", b"xml=", b"<A/>", b"{}", b"<POSTBACK>"])
+def test_what_is_no_postback_is_refused(body: bytes) -> None:
+    with pytest.raises(Refused):
+        skycore.decode(Inbound(method="POST", query="", content_type="", body=body))
+
+
+def test_whoever_knows_the_token_is_believed(sample: Sample) -> None:
+    source = Source(account=AccountId("acme"), id=SourceId("sky"), provider="skycore", token="t", signature_secret="s")
+
+    skycore.verify(sample("skycore/e-raw-untyped"), source, STOPPED_AT)
+
+
+def test_the_reply_is_exactly_200_or_makes_the_provider_come_again() -> None:
+    assert skycore.reply(None) == Reply(status=200)
+    assert skycore.reply(StoreUnavailable("")) == Reply(status=503, retry_after=300)
+    assert skycore.reply(Refused("")) == Reply(status=400)
