@@ -1,0 +1,125 @@
+"""Nexmo / Vonage SMS API: inbound texts and delivery receipts, as GET, form POST or JSON POST.
+
+https://developer.vonage.com/en/messaging/sms/guides/inbound-sms
+https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
+
+A blank parameter is held for an absent one throughout: receiver/signature.py relies on it.
+"""
+
+from collections.abc import Mapping
+
+from consent.errors import ConsentError, Refused
+from consent.model import Source, UnixMs
+from receiver import fields, signature
+from receiver.codecs.codec import Reply
+from receiver.codecs.identity import digest_of
+from receiver.codecs.timestamps import instant
+from receiver.inbound import Inbound
+from receiver.reports import ReceiptReported, Report, TextPart, TextReceived
+
+_RETRY_AFTER_SECONDS = 5
+"""The provider's own first wait: 5 s, doubling to 15 min, for 24 h. Only 429 and 5xx are sent again.
+https://api.support.vonage.com/hc/en-us/articles/360028543292"""
+_ACCEPTED = Reply(status=200)
+_MOST_PARTS = 255
+"""The user data header counts parts in one byte."""
+_KEPT = {"messageId": "message_id", "keyword": "keyword", "data": "data", "udh": "udh"}
+"""Parameter -> its name in `TextReceived.extra`: what two-way texting may need besides the text."""
+_TELLING = ("msisdn", "to", "text", "data", "udh", "message-timestamp")
+"""What tells one message from another where there is no messageId."""
+_NOT_OF_THE_RECEIPT = frozenset({"sig", "nonce", "timestamp", "api-key", "msisdn"})
+
+
+def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
+    if not source.signature_secret or _is_visit(inbound):
+        return
+    signature.verify(
+        fields.of(inbound).items(),
+        secret=source.signature_secret,
+        method=source.signature_method,
+        tolerance=source.tolerance,
+        now=now,
+    )
+
+
+def decode(inbound: Inbound) -> tuple[Report, ...]:
+    if _is_visit(inbound):
+        return ()
+    given = fields.of(inbound)
+    if given.get("status") and given.get("messageId") and not given.get("text"):
+        return (_receipt(given),)
+    return (_part(given) if _is_part(given) else _text(given),)
+
+
+def reply(error: ConsentError | None) -> Reply:
+    if error is None:
+        return _ACCEPTED
+    return Reply(status=error.status, retry_after=_RETRY_AFTER_SECONDS if error.retryable else None)
+
+
+def _is_visit(inbound: Inbound) -> bool:
+    """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record."""
+    return inbound.method in {"GET", "HEAD"} and not inbound.query
+
+
+def _text(given: Mapping[str, str]) -> TextReceived:
+    is_binary = given.get("type") == "binary" or bool(given.get("data") or given.get("udh"))
+    return TextReceived(
+        identity=_identity(given),
+        sender=_needed(given, "msisdn"),
+        to=_needed(given, "to"),
+        text=given.get("text", ""),
+        occurred_at=instant(given.get("message-timestamp", "")),
+        kind="binary" if is_binary else "text",
+        extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},
+    )
+
+
+def _part(given: Mapping[str, str]) -> TextPart:
+    return TextPart(
+        identity=_identity(given),
+        sender=_needed(given, "msisdn"),
+        to=_needed(given, "to"),
+        text=given["text"],
+        occurred_at=instant(given.get("message-timestamp", "")),
+        reference=given.get("concat-ref", ""),
+        number=int(given["concat-part"]),
+        total=int(given["concat-total"]),
+    )
+
+
+def _is_part(given: Mapping[str, str]) -> bool:
+    """Binary parts are passed on one by one: whoever reads their data reads their user data header as well."""
+    if given.get("concat") != "true" or not given.get("text") or given.get("data"):
+        return False
+    total, number = _count(given.get("concat-total", "")), _count(given.get("concat-part", ""))
+    return 1 < total <= _MOST_PARTS and 1 <= number <= total
+
+
+def _count(digits: str) -> int:
+    """0 for what is no count, so that a damaged part is at least judged alone."""
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 3 else 0
+
+
+def _receipt(given: Mapping[str, str]) -> ReceiptReported:
+    """Here `msisdn` is the recipient, and `to` the sender. One message gets several, one per status."""
+    return ReceiptReported(
+        identity=f"dlr:{given['messageId']}:{given['status']}",
+        recipient=_needed(given, "msisdn"),
+        occurred_at=instant(given.get("message-timestamp", "")),
+        fields={name: value for name, value in given.items() if value and name not in _NOT_OF_THE_RECEIPT},
+    )
+
+
+def _identity(given: Mapping[str, str]) -> str:
+    """The same however often the provider sends the message: it repeats for 24 h what was not answered with 200."""
+    named = given.get("messageId") or digest_of(given.get(name, "") for name in _TELLING)
+    part = given.get("concat-part")
+    return f"{named}:{part}" if part else named
+
+
+def _needed(given: Mapping[str, str], name: str) -> str:
+    value = given.get(name, "").strip()
+    if not value:
+        raise Refused(f"the request has no {name}")
+    return value

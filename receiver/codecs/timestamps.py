@@ -1,0 +1,18 @@
+"""When does a provider say that it was? Its many ways to write an instant, read as one."""
+
+from datetime import UTC, datetime
+
+from consent.model import UnixMs
+
+
+def instant(text: str) -> UnixMs | None:
+    """ISO 8601 or `YYYY-MM-DD HH:MM:SS`, UTC where no zone is given. None for anything else: an opt-out is never
+    refused because of its date."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since_epoch = round(moment.timestamp() * 1000)
+    return UnixMs(since_epoch) if since_epoch >= 0 else None
