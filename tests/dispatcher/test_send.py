@@ -280,6 +280,30 @@ class Silence(AbstractResolver):
         """Nothing is open."""
 
 
+class Unknown(AbstractResolver):
+    def __init__(self) -> None:
+        self.questions = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.questions += 1
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_name_that_does_not_exist_is_asked_for_once_an_attempt() -> None:
+    names = Unknown()
+
+    async with Sender(resolver=names) as sender:
+        attempted = await sent(sender, "http://crm.example.com/")
+
+    assert attempted.outcome == TryAgain("dns_failed: no such name")
+    assert names.questions == 1
+
+
 async def test_a_closed_port_is_connect_refused(sender: Sender) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
