@@ -31,7 +31,7 @@ class Refused(ConsentError):
 
 
 class Unverified(Refused):
-    """The request does not prove that it comes from the provider: check the signature secret, its method and the clock."""
+    """The request does not prove that it is the provider's: check the signature secret, its method and the clock."""
 
     status = 403
     reason = "unverified"

@@ -94,7 +94,7 @@ class Condition(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     id: AccountId
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     api_secret: str = field(default="", repr=False)
     signature_secret: str = field(default="", repr=False)
     signature_method: SignatureMethod = "md5hash"

@@ -1,7 +1,7 @@
 """Which instant decides between two changes to the same number?
 
-Providers stamp in whole seconds, our own APIs in milliseconds, and a clock may be wrong. A change is placed so that doubt
-never costs an opt-out (docs/adr/0003-event-time.md):
+Providers stamp in whole seconds, our own APIs in milliseconds, and a clock may be wrong. A change is placed so that
+doubt never costs an opt-out (docs/adr/0003-event-time.md):
 
 * no later than its arrival, or a provider whose clock runs ahead would outrank every STOP to come;
 * a stamp in whole seconds means "some time in this second": an opt-out is taken at its end, anything else at its start.

@@ -39,7 +39,7 @@ class Delivering:
         self._awake.set()
 
     def stop(self) -> None:
-        """Claim nothing more. Not by cancelling: a claim cut off would hold its deliveries until their leases expire."""
+        """Claim nothing more. Not by cancelling: a claim cut off would hold its deliveries until the leases expire."""
         self._is_stopping = True
         self.wake()
 

@@ -10,7 +10,7 @@ from config.background import persist
 from config.probes import add_probes, internal_port, listening
 from config.settings import Settings
 from consent.errors import ConsentError
-from consent.keywords import DEFAULT_PACKS, rules
+from consent.keywords import rules
 from consent.ledger import Ledger, Registry, Store
 from consent.model import Millis, Partition
 from receiver.hooks import Hooks, system_clock
@@ -33,7 +33,7 @@ class Receiver:
         self.reception = Reception(
             Ledger(store),
             self._registry,
-            rules(words.packs or DEFAULT_PACKS, opt_out=words.opt_out, opt_in=words.opt_in, help=words.help),
+            rules(words.packs, opt_out=words.opt_out, opt_in=words.opt_in, help=words.help),
             parts_wait=settings.receiver.parts_wait,
         )
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from consent.errors import ConsentError, Refused, TooLarge
 from consent.model import Source, UnixMs
+from receiver.answers import response
 from receiver.codecs import CODECS
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
@@ -38,9 +39,9 @@ class Hooks:
             receipt = await self._reception.take(await self._inbound(request), source, began)
         except ConsentError as error:
             self._tell_refusal(error, source, began)
-            return _response(_reply_to(error, source))
+            return response(_reply_to(error, source), request)
         self._tell(receipt, source, began)
-        return _response(CODECS[source.provider].reply(None))
+        return response(CODECS[source.provider].reply(None), request)
 
     async def _inbound(self, request: web.Request) -> Inbound:
         if request.content_length is not None and request.content_length > self._max_body:
@@ -85,12 +86,3 @@ def _reply_to(error: ConsentError, source: Source | None) -> Reply:
     if source is not None:
         return CODECS[source.provider].reply(error)
     return Reply(status=error.status, retry_after=5 if error.retryable else None)
-
-
-def _response(reply: Reply) -> web.Response:
-    response = web.Response(status=reply.status, body=reply.body or None)
-    if reply.content_type:
-        response.content_type = reply.content_type
-    if reply.retry_after is not None:
-        response.headers["Retry-After"] = str(reply.retry_after)
-    return response

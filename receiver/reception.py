@@ -47,9 +47,9 @@ class Reception:
         codec = CODECS[source.provider]
         codec.verify(inbound, source, now)
         directory = self._known()
+        reports = codec.decode(inbound)
         judged = [
-            judge(report, source=source, directory=directory, rules=self._rules, received_at=now)
-            for report in codec.decode(inbound)
+            judge(report, source=source, directory=directory, rules=self._rules, received_at=now) for report in reports
         ]
         if len(judged) == 1:
             return await self._record(judged[0], source, now)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from console import embedded
 from consent.ledger import Backlog, Ledger, Queue, Registry, Store
+from console import embedded
 
 
 @pytest.fixture(scope="session")

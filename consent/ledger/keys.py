@@ -4,7 +4,6 @@ All that concerns one recipient carries the hash tag of her partition, so that e
 Cluster. Bucket counts are part of the layout: changing one moves every key.
 """
 
-from dataclasses import dataclass
 from zlib import crc32
 
 from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Partition, UnixMs
@@ -33,77 +32,53 @@ def partition_of(msisdn: str, partitions: int) -> Partition:
     return Partition(crc32(msisdn.encode()) % partitions)
 
 
-@dataclass(frozen=True, slots=True)
 class Keys:
     """The keys of one partition."""
 
-    partition: Partition
+    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed", "sequence")
 
-    def _key(self, name: str) -> str:
-        return f"{{{self.partition}}}:{name}"
-
-    @property
-    def log(self) -> str:
-        return self._key("log")
-
-    @property
-    def sequence(self) -> str:
-        return self._key("sequence")
-
-    @property
-    def origins(self) -> str:
-        return self._key("origins")
-
-    @property
-    def routed(self) -> str:
-        return self._key("routed")
-
-    @property
-    def next(self) -> str:
-        return self._key("next")
-
-    @property
-    def leased(self) -> str:
-        return self._key("leased")
-
-    @property
-    def attempts(self) -> str:
-        return self._key("attempts")
-
-    @property
-    def partials(self) -> str:
-        return self._key("partials")
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+        self._tag = tag = f"{{{partition}}}:"
+        self.log = tag + "log"
+        self.sequence = tag + "sequence"
+        self.origins = tag + "origins"
+        self.routed = tag + "routed"
+        self.next = tag + "next"
+        self.leased = tag + "leased"
+        self.attempts = tag + "attempts"
+        self.partials = tag + "partials"
 
     def parts(self, group: str) -> str:
-        return self._key(f"parts:{group}")
+        return f"{self._tag}parts:{group}"
 
     def consent(self, account: AccountId, msisdn: Msisdn) -> str:
-        return self._key(f"consent:{account}:{(crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS}")
+        return f"{self._tag}consent:{account}:{(crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS}"
 
     def optout(self, account: AccountId, campaign: CampaignId) -> str:
-        return self._key(f"optout:{account}:{campaign}")
+        return f"{self._tag}optout:{account}:{campaign}"
 
     def seen(self, msisdn: Msisdn, now: UnixMs) -> tuple[str, ...]:
         """The de-duplication hashes to ask, the one to write first."""
         bucket = (crc32(msisdn.encode()) >> 8) % SEEN_BUCKETS
-        current = now // SEEN_SLICE_MS
-        slices = dict.fromkeys((current, current - 1, (now + CLOCK_SKEW_MS) // SEEN_SLICE_MS))
-        return tuple(self._key(f"seen:{part}:{bucket}") for part in slices)
+        current, soon = now // SEEN_SLICE_MS, (now + CLOCK_SKEW_MS) // SEEN_SLICE_MS
+        names = (f"{self._tag}seen:{current}:{bucket}", f"{self._tag}seen:{current - 1}:{bucket}")
+        return names if soon == current else (*names, f"{self._tag}seen:{soon}:{bucket}")
 
     def due(self, endpoint: EndpointId) -> str:
-        return self._key(f"due:{endpoint}")
+        return f"{self._tag}due:{endpoint}"
 
     def heads(self, endpoint: EndpointId) -> str:
-        return self._key(f"heads:{endpoint}")
+        return f"{self._tag}heads:{endpoint}"
 
     def lane(self, endpoint: EndpointId, msisdn: Msisdn) -> str:
-        return self._key(f"lane:{endpoint}:{msisdn}")
+        return f"{self._tag}lane:{endpoint}:{msisdn}"
 
     def dead(self, endpoint: EndpointId) -> str:
-        return self._key(f"dead:{endpoint}")
+        return f"{self._tag}dead:{endpoint}"
 
     def graves(self, endpoint: EndpointId) -> str:
-        return self._key(f"graves:{endpoint}")
+        return f"{self._tag}graves:{endpoint}"
 
 
 def consent_field(msisdn: Msisdn, campaign: CampaignId) -> str:

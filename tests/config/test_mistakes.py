@@ -48,6 +48,7 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         ("dispatcher", "schedule", [], "expected at least one wait"),
         ("dispatcher", "schedule", 5, 'expected a list, as in ["a", "b"], got 5'),
         ("dispatcher", "schedule", "[1,", "got "),
+        ("dispatcher", "timeout", "5x", "expected a duration above zero"),
         ("dispatcher", "timeout", {"s": 5}, "expected a duration above zero"),
         ("dispatcher", "egress_allow", [10], "dispatcher.egress_allow[0]: expected a network"),
         ("dispatcher", "egress_allow", ["10.0.0.1/8"], 'expected a network without host bits, as in "10.0.0.0/8"'),

@@ -55,6 +55,8 @@ def test_one_recipient_has_one_spelling(raw: str) -> None:
         ("+39 06 1234567", "39061234567"),  # the zero is part of an Italian number
         ("(650) 242-6055", "6502426055"),  # no region is guessed: with or without separators it is one number
         ("6502426055", "6502426055"),
+        ("330612345678", "330612345678"),  # what looks like E.164 is taken at its word,
+        (" 330612345678", "330612345678"),  # however its "+" was mangled
     ],
 )
 def test_no_region_is_ever_guessed(raw: str, msisdn: str) -> None:
@@ -93,6 +95,7 @@ def test_a_number_that_a_library_calls_invalid_is_not_odd(raw: str) -> None:
         ("ABC1234567", "ABC1234567"),
         ("+1-800-FLOWERS", "+1-800-FLOWERS"),
         ("messenger:10158467291234567", "messenger:10158467291234567"),
+        ("hotel:12345", "hotel:12345"),
         ("Anonymous", "Anonymous"),
         ("+", "+"),
         ("a\ud800b\x00c", "abc"),
@@ -142,7 +145,13 @@ def test_e164_is_taken_at_its_word(digits: str) -> None:
 
 
 def test_the_phone_number_library_is_not_loaded_for_plain_numbers() -> None:
-    program = "import sys, consent.numbers as n; n.recipient('+16502426055'); sys.exit('phonenumbers' in sys.modules)"
+    program = """
+import sys
+from consent.numbers import recipient
+for raw in ("16502426055", "+16502426055", " 16502426055", "tel:+16502426055", "12345", "MyBank"):
+    recipient(raw)
+sys.exit("phonenumbers" in sys.modules)
+"""
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

@@ -112,6 +112,26 @@ async def test_a_store_that_is_still_stopping_is_waited_for(store: Store, start:
     assert not embedded.is_listening(store.socket)
 
 
+async def test_a_server_that_loads_its_data_is_waited_for_however_long_it_takes(store: Store, start: Start) -> None:
+    command = list((await embedded.prepared(store)).command)
+    first = start(command)
+    await embedded.wait_ready(store.effective_url, timeout=10)
+    with Redis.from_url(store.effective_url) as redis:
+        redis.mset({f"key:{n}": n for n in range(2000)})
+        redis.bgrewriteaof()
+        while redis.info("persistence")["aof_rewrite_in_progress"]:
+            pass
+    first.terminate()
+    first.wait()
+
+    slowly = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]
+    start([*command, *slowly])
+    await embedded.wait_ready(store.effective_url, timeout=1.2)
+
+    with Redis.from_url(store.effective_url) as redis:
+        assert redis.get("key:1999") == b"1999"
+
+
 async def test_a_server_that_never_answers_is_given_up(store: Store) -> None:
     with pytest.raises(StoreUnavailable, match=r"no answer within 0.05 s"):
         await embedded.wait_ready(store.effective_url, timeout=0.05)

@@ -138,8 +138,14 @@ async def test_a_child_that_never_becomes_ready_stops_everything_and_says_why() 
 
 
 async def test_a_program_that_does_not_exist_is_told() -> None:
-    with pytest.raises(Misconfigured, match=r"receiver cannot be started: .*no-such-program"):
-        await Supervisor([Child(name="receiver", command=["/no-such-program"])]).run()
+    said: list[str] = []
+    missing = Child(name="receiver", command=["/no-such-program"], ready=Gate().passed, says=said.append)
+
+    with capture_logs() as logs, pytest.raises(Misconfigured, match="receiver ended before it was ready"):
+        await Supervisor([missing]).run()
+
+    assert logs[-1]["exit_code"] == 127
+    assert "/no-such-program" in said[0]
 
 
 async def test_stopping_does_not_wait_for_a_child_to_become_ready() -> None:

@@ -203,7 +203,7 @@ def text(msisdn: str, word: str, *, identity: str, at: str = "2014-06-27 18:31:3
         "messageId": identity,
         "text": word,
         "type": "text",
-        "keyword": word.split()[0].upper(),
+        "keyword": word.split(maxsplit=1)[0].upper(),
         "message-timestamp": at,
         **more,
     }

@@ -46,9 +46,7 @@ def route(ledger: Ledger, queue: Queue) -> Route:
 
 
 async def claim(queue: Queue, endpoint: EndpointId = CRM.id, *, limit: int = 10, token: str = "mine") -> list[Lease]:
-    return [
-        lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint: limit}, token=token)
-    ]
+    return [lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint: limit}, token=token)]
 
 
 async def test_a_routed_event_is_claimed_with_what_it_says(queue: Queue, route: Route) -> None:
@@ -205,7 +203,9 @@ async def test_a_look_says_what_is_due_and_when(queue: Queue, route: Route) -> N
     assert (look.expired, look.first_expiry) == ((), None)
 
 
-async def test_a_look_knows_an_ordinary_delivery_behind_a_later_urgent_one(queue: Queue, store: Store, route: Route) -> None:
+async def test_a_look_knows_an_ordinary_delivery_behind_a_later_urgent_one(
+    queue: Queue, store: Store, route: Route
+) -> None:
     same_slot = [n for n in (Msisdn(f"1650242{i:04}") for i in range(40)) if store.keys_of(n).partition == 0][:2]
     await route(a_stop(msisdn=same_slot[0]))
     (lease,) = await claim(queue)

@@ -1,0 +1,1 @@
+"""What does it cost? Ratios taken in one run, beside something everybody knows. Figures: bench/README.md."""

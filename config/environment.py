@@ -1,0 +1,67 @@
+"""What does the environment override? Every scalar, as CONSENT_RELAY_<SECTION>__<KEY>."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.mistakes import Mistake, suggestion
+from consent.errors import Misconfigured
+
+PREFIX = "CONSENT_RELAY_"
+_BETWEEN = "__"
+
+
+class Environment(BaseSettings):
+    """Reads `os.environ` when built. Values stay text here: what they must be is known to the sections."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=_BETWEEN,
+        env_nested_max_split=1,
+        enable_decoding=False,
+        extra="ignore",
+        frozen=True,
+    )
+
+    config: str = ""
+    """CONSENT_RELAY_CONFIG: the path of the file."""
+    store: dict[str, str] = {}
+    receiver: dict[str, str] = {}
+    dispatcher: dict[str, str] = {}
+    console: dict[str, str] = {}
+    log: dict[str, str] = {}
+    keywords: dict[str, str] = {}
+
+    @classmethod
+    def read(cls) -> "Environment":
+        try:
+            return cls()
+        except ValidationError as wrong:
+            names = sorted({f"{PREFIX}{error['loc'][0]}".upper() for error in wrong.errors()})
+            raise Misconfigured(
+                "\n".join(f"{name}: set one variable for each key, {name}__<KEY>" for name in names)
+            ) from None
+
+    def overrides(self) -> dict[str, dict[str, str]]:
+        return {section: keys for section, keys in self.model_dump(exclude={"config"}).items() if keys}
+
+
+def name_of(section: str, key: str) -> str:
+    return f"{PREFIX}{section}{_BETWEEN}{key}".upper()
+
+
+def strays(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Mistake]:
+    """Variables that name no section.
+
+    Only names with "__" are ours to judge: beside a service called consent-relay, Kubernetes sets CONSENT_RELAY_PORT,
+    CONSENT_RELAY_SERVICE_HOST and more.
+    """
+    ours = sorted(name for name in names if name.upper().startswith(PREFIX) and _BETWEEN in name)
+    sections = [section for section in Environment.model_fields if section != "config"]
+    spelled = [name_of(section, key) for section in sections for key in known[section]]
+    return [
+        Mistake(name, f"unknown variable; {suggestion(name, spelled)}")
+        for name in ours
+        if name.upper().removeprefix(PREFIX).split(_BETWEEN)[0].lower() not in sections
+    ]

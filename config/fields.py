@@ -1,0 +1,149 @@
+"""What may stand behind a key? The types of single values, each of which says what it expected instead.
+
+Every reader takes whatever the file or the environment held and returns the value, or raises by `expected(...)`;
+config/mistakes.py makes the operator's line of that.
+"""
+
+import base64
+import binascii
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr
+from pydantic_core import PydanticCustomError
+
+from config.durations import milliseconds, spelled
+from config.urls import without_secrets, wrong_with_public_url, wrong_with_store_url, wrong_with_web_url
+from consent.locales import PACKS
+from consent.model import EventType, Millis
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CAMPAIGN = re.compile(r"[^\s/:{}\x00-\x1f\x7f]{1,64}")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_WORD = re.compile(r"\S(.{0,62}\S)?")
+_RATE = re.compile(r"([1-9][0-9]{0,5}/s)?")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_SIGNING_PREFIX = "whsec_"
+_EVENT_PATTERNS = {"*", *EventType, *(event.split(".")[0] + ".*" for event in EventType)} - {EventType.ENDPOINT_TEST}
+
+
+def expected(what: str) -> NoReturn:
+    # pydantic asks for a literal because it fills in {names}; with no context given, it fills in nothing.
+    raise PydanticCustomError("expected", what)
+
+
+def _whole(low: int, high: int, what: str) -> BeforeValidator:
+    def read(value: object) -> int:
+        number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+        # True is an int to Python, never to the person who wrote `port = true`.
+        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+            expected(f"{what} from {low} to {high}")
+        return number
+
+    return BeforeValidator(read)
+
+
+def _duration(least: int, what: str) -> BeforeValidator:
+    def read(value: object) -> Millis:
+        try:
+            duration = milliseconds(value) if isinstance(value, str | int) else None
+        except ValueError:
+            duration = None
+        if duration is None or duration < least:
+            expected(f'{what}, as in "250ms", "15s", "5m", "2h" or "30d"')
+        return duration
+
+    return BeforeValidator(read)
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    return _passing(lambda value: "" if pattern.fullmatch(value) else what)
+
+
+def _passing(wrong_with: Callable[[str], str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if wrong := wrong_with(value):
+            expected(wrong)
+        return value
+
+    return AfterValidator(check)
+
+
+def _secret(is_fit: Callable[[str], bool], what: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        if secret and not is_fit(secret.get_secret_value()):
+            expected(what)
+        return secret
+
+    return AfterValidator(check)
+
+
+def _listed(value: object) -> object:
+    """The environment has no lists: there, one is written as JSON or with commas."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.startswith("[") else [part.strip() for part in value.split(",") if part]
+    except ValueError:
+        return value
+
+
+def _network(value: object) -> Network:
+    try:
+        return ipaddress.ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        expected('a network without host bits, as in "10.0.0.0/8" or "fd00::/8"')
+
+
+def _is_signing_secret(value: str) -> bool:
+    try:
+        key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return value.startswith(_SIGNING_PREFIX) and 16 <= len(key) <= 64
+
+
+def _not_empty(waits: tuple[Millis, ...]) -> tuple[Millis, ...]:
+    return waits or expected('at least one wait, as in ["0s", "5s", "5m"]')
+
+
+_AS_WRITTEN = PlainSerializer(spelled, when_used="json")
+_WITHOUT_SECRETS = PlainSerializer(without_secrets, when_used="json")
+_LISTED = BeforeValidator(_listed)
+
+Port = Annotated[int, _whole(0, 65535, "a port number")]
+Partitions = Annotated[int, _whole(1, 1024, "a whole number")]
+Count = Annotated[int, _whole(1, 65536, "a whole number")]
+Bytes = Annotated[int, _whole(1024, 16 * 1024 * 1024, "a number of bytes")]
+Duration = Annotated[Millis, _duration(1, "a duration above zero"), _AS_WRITTEN]
+Wait = Annotated[Millis, _duration(0, "a duration"), _AS_WRITTEN]
+# Absolute from the start: who changes the directory later does not move the store.
+Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Host = Annotated[str, _matching(_HOST, 'an address to listen on, as in "127.0.0.1", "0.0.0.0" or "::"')]
+WebUrl = Annotated[str, _passing(wrong_with_web_url), _WITHOUT_SECRETS]
+PublicUrl = Annotated[str, _passing(wrong_with_public_url), AfterValidator(lambda url: url.rstrip("/"))]
+StoreUrl = Annotated[str, _passing(wrong_with_store_url), _WITHOUT_SECRETS]
+Id = Annotated[str, _matching(_ID, "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")]
+CampaignKey = Annotated[str, _matching(_CAMPAIGN, "1 to 64 characters without spaces and without / : { }")]
+Word = Annotated[str, _matching(_WORD, "a word or phrase of 1 to 64 characters")]
+Pack = Annotated[str, _passing(lambda name: "" if name in PACKS else "one of " + ", ".join(PACKS))]
+Rate = Annotated[str, _matching(_RATE, 'a rate, as in "50/s", or "" for no limit')]
+EventPattern = Annotated[
+    str, _passing(lambda event: "" if event in _EVENT_PATTERNS else "one of " + ", ".join(sorted(_EVENT_PATTERNS)))
+]
+Token = Annotated[SecretStr, _secret(lambda token: bool(_TOKEN.fullmatch(token)), "16 to 128 letters, digits, - or _")]
+SigningSecret = Annotated[SecretStr, _secret(_is_signing_secret, '"whsec_" and then 16 to 64 bytes in base64')]
+
+Schedule = Annotated[tuple[Wait, ...], _LISTED, AfterValidator(_not_empty)]
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], _LISTED]
+Packs = Annotated[tuple[Pack, ...], _LISTED]
+Words = Annotated[tuple[Word, ...], _LISTED]
+CampaignKeys = Annotated[tuple[CampaignKey, ...], _LISTED]
+EventPatterns = Annotated[tuple[EventPattern, ...], _LISTED]

@@ -1,0 +1,64 @@
+"""How does a log line come to be? One pipeline for our events and for what libraries say: stamp, clean, render.
+
+On a terminal, lines for people; anywhere else, one JSON object a line. A level that is off costs one call that returns.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from config.masking import cleaned
+from config.rendering import as_json, readable
+from config.sections import Log
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(log: Log, *, stream: TextIO | None = None) -> None:
+    """Once, at the start of the process, before the first line is logged: loggers keep what they find then."""
+    target = sys.stderr if stream is None else stream
+    structlog.configure(
+        processors=pipeline(log, is_terminal=target.isatty()),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
+        logger_factory=structlog.WriteLoggerFactory(target),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries are quiet until something is wrong.
+    logging.basicConfig(handlers=[Forward(structlog.get_logger())], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
+
+
+def pipeline(log: Log, *, is_terminal: bool) -> list[Processor]:
+    for_people = log.format == "console" or (log.format == "auto" and is_terminal)
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
+        # Before cleaning, so that a number in a traceback is found too; without local variables, which hold secrets.
+        structlog.processors.format_exc_info,
+        _cleaner(mask_numbers=log.mask_numbers),
+        readable(with_colours=is_terminal) if for_people else as_json,
+    ]
+
+
+class Forward(logging.Handler):
+    """Hands what libraries log to our pipeline, under the name of their logger."""
+
+    def __init__(self, logger: FilteringBoundLogger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # A library may invent levels; a line has one of ours.
+        level = max((known for known in _LEVELS.values() if known <= record.levelno), default=logging.DEBUG)
+        self._logger.log(level, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+def _cleaner(*, mask_numbers: bool) -> Processor:
+    def clean(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        return cleaned(fields, mask_numbers=mask_numbers)
+
+    return clean

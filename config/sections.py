@@ -1,0 +1,107 @@
+"""Which scalar settings are there, and what are they when nobody says? One class per [section] of the file."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from config.durations import milliseconds
+from config.embedded_socket import socket_path, socket_url
+from config.fields import (
+    Bytes,
+    Count,
+    Directory,
+    Duration,
+    Host,
+    Networks,
+    Packs,
+    Partitions,
+    Port,
+    PublicUrl,
+    Schedule,
+    StoreUrl,
+    Token,
+    Words,
+)
+from consent.locales import DEFAULT_PACKS
+
+CLOSED = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+"""An unknown key is a mistake: a misspelled setting that is silently ignored is found out by an incident."""
+
+_SCHEDULE = ("0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h")
+
+
+class Store(BaseModel):
+    model_config = CLOSED
+
+    url: StoreUrl = Field(default="", repr=False)
+    data_dir: Directory = Field(default=Path("var"), validate_default=True)
+    partitions: Partitions = 16
+    durability: Literal["memory", "fsync", "replicated"] = "fsync"
+    retention: Duration = milliseconds("30d")
+
+    @property
+    def is_embedded(self) -> bool:
+        return not self.url
+
+    @property
+    def socket(self) -> Path:
+        """Of the embedded server."""
+        return socket_path(self.data_dir)
+
+    @property
+    def effective_url(self) -> str:
+        return self.url or socket_url(self.data_dir)
+
+
+class Receiver(BaseModel):
+    model_config = CLOSED
+
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+    public_url: PublicUrl = ""
+    """What providers see, where a proxy stands before us; printed in webhook URLs."""
+    max_body: Bytes = 65536
+    internal_host: Host = "127.0.0.1"
+    internal_port: Port = 8083
+    parts_wait: Duration = milliseconds("3m")
+    """How long the parts of a long text wait for the rest before they are judged as they are."""
+
+
+class Dispatcher(BaseModel):
+    model_config = CLOSED
+
+    concurrency: Count = 256
+    timeout: Duration = milliseconds("15s")
+    schedule: Schedule = tuple(map(milliseconds, _SCHEDULE))
+    egress_allow: Networks = ()
+    """Networks that delivery may reach although they are not public."""
+    host: Host = "127.0.0.1"
+    port: Port = 8082
+
+
+class Console(BaseModel):
+    model_config = CLOSED
+
+    host: Host = "127.0.0.1"
+    port: Port = 8081
+    token: Token = SecretStr("")
+
+
+class Log(BaseModel):
+    model_config = CLOSED
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    mask_numbers: bool = True
+
+
+class Keywords(BaseModel):
+    """What recipients may answer: shipped packs of words, and words of the operator's own."""
+
+    model_config = CLOSED
+
+    packs: Packs = DEFAULT_PACKS
+    opt_out: Words = ()
+    opt_in: Words = ()
+    help: Words = ()

@@ -1,0 +1,77 @@
+"""What may be declared in the file: accounts, their campaigns, sources and endpoints. One class per [[table]].
+
+As written, that is: tokens and secrets may be absent, ids are not yet qualified. config/declared.py makes the domain's
+values of them.
+"""
+
+from pydantic import BaseModel, Field, SecretStr
+
+from config.durations import milliseconds
+from config.fields import (
+    CampaignKey,
+    CampaignKeys,
+    Count,
+    Duration,
+    EventPatterns,
+    Id,
+    Rate,
+    SigningSecret,
+    Token,
+    WebUrl,
+    Words,
+)
+from config.sections import CLOSED
+from consent.model import BodyFormat, SignatureMethod
+
+_NOTHING = SecretStr("")
+
+
+class AccountTable(BaseModel):
+    model_config = CLOSED
+
+    id: Id
+    api_key: SecretStr = _NOTHING
+    """Hidden like a secret, because for WXML it is the only credential."""
+    api_secret: SecretStr = _NOTHING
+    signature_secret: SecretStr = _NOTHING
+    signature_method: SignatureMethod = "md5hash"
+
+
+class CampaignTable(BaseModel):
+    model_config = CLOSED
+
+    account: Id
+    id: CampaignKey
+    title: str = ""
+    brand: str = ""
+    short_code: str = Field(default="", max_length=32)
+    keywords: Words = ()
+    requires_opt_in: bool = False
+
+
+class SourceTable(BaseModel):
+    model_config = CLOSED
+
+    account: Id
+    id: Id
+    provider: Id
+    token: Token = _NOTHING
+    signature_secret: SecretStr = _NOTHING
+    signature_method: SignatureMethod = "md5hash"
+    tolerance: Duration = milliseconds("24h")
+
+
+class EndpointTable(BaseModel):
+    model_config = CLOSED
+
+    account: Id
+    id: Id
+    url: WebUrl = Field(repr=False)
+    """Hidden, because some systems have their key in the query."""
+    secret: SigningSecret = _NOTHING
+    format: BodyFormat = "json"
+    events: EventPatterns = ("consent.*",)
+    campaigns: CampaignKeys = ()
+    changes_only: bool = False
+    rate: Rate = ""
+    max_in_flight: Count = 16

@@ -1,0 +1,58 @@
+"""Which URLs make sense behind a key, and how is one shown without what it hides? Pure; nothing is resolved.
+
+Every check returns what it expected instead, or "" when all is well.
+"""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+WEB_SCHEMES = frozenset({"http", "https"})
+STORE_SCHEMES = frozenset(
+    {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
+)
+
+
+def wrong_with_web_url(value: str) -> str:
+    parts = _split(value)
+    if parts is None or parts.scheme not in WEB_SCHEMES or not parts.hostname:
+        return "an http:// or https:// URL with a host"
+    if "@" in parts.netloc:
+        return "a URL without user:password@, which would end up in logs"
+    if parts.fragment:
+        return "a URL without #fragment, which is never sent"
+    return ""
+
+
+def wrong_with_public_url(value: str) -> str:
+    if value and not (wrong := wrong_with_web_url(value)):
+        return "a URL without ?query: /hooks/<token> is put behind it" if "?" in value else ""
+    return wrong if value else ""
+
+
+def wrong_with_store_url(value: str) -> str:
+    if not value:
+        return ""
+    # Sentinels and cluster nodes are listed with commas: the first stands for all.
+    parts = _split(re.sub(r",[^/]*", "", value))
+    if parts is None or parts.scheme not in STORE_SCHEMES:
+        return "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or nothing for the embedded server"
+    if parts.scheme == "unix":
+        return "" if parts.path else "the path of a socket, as in unix:///run/valkey.sock"
+    return "" if parts.hostname else "a URL with a host, as in redis://localhost:6379/0"
+
+
+def without_secrets(url: str) -> str:
+    """Fit for logs even when it is no URL: a password stands before the last "@", a key may stand behind "?"."""
+    return re.sub(r"\?.*", "?…", re.sub(r"//.*@", "//…@", url, flags=re.DOTALL), flags=re.DOTALL)
+
+
+def _split(value: str) -> SplitResult | None:
+    """Its parts; None where another program could read it otherwise than we do."""
+    if not value.isprintable() or " " in value:
+        return None
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises for a port that is no number, or too large
+    except ValueError:
+        return None
+    return parts

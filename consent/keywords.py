@@ -1,0 +1,164 @@
+"""What did the recipient mean? A text in, a verdict out, with the rule that decided: nothing else is looked at.
+
+In this order, and the first that speaks decides:
+
+    exact      the whole message is a keyword                        "Stop."  "ＳＴＯＰ"  "Arrêt"  "start"  "help"
+    alias      a keyword and the name of one campaign                "STOP PIZZA"  "start pizza"
+    prefix     a short sentence that opens with a plain opt-out      "stop it please"  "Stop all texts"
+    sentence   one sentence or line of a longer message is one       "I moved away. STOP"
+    words      keywords and courtesies, nothing else                 "start, no wait, stop"  "please cancel"
+    phrase     what a reasonable person reads as revocation          "take me off your list"
+
+Only `exact` and `alias` opt in; all six opt out, and an opt-out wins where both occur. Where there is doubt she is
+out, and `review` asks an operator to look: a lost STOP is a lawsuit. What is not doubt but plain English must stay an
+ordinary text: "don't stop", "we have to STOP this bill" (https://github.com/ProgressiveCoders/Spoke/issues/1016).
+Letters of other alphabets that look Latin are not taken for Latin ones: who mixes them is not a hurried reader.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from consent.locales import DEFAULT_PACKS
+from consent.model import CampaignId
+from consent.rules import (
+    Help,
+    OneCampaign,
+    OptIn,
+    OptOut,
+    Other,
+    ReachedCampaigns,
+    Rules,
+    Scope,
+    Verdict,
+    WholeAccount,
+    Yes,
+    rules,
+)
+from consent.spelling import LONGEST, normalise, words_of
+
+__all__ = [
+    "DEFAULT_PACKS",
+    "Help",
+    "OneCampaign",
+    "OptIn",
+    "OptOut",
+    "Other",
+    "ReachedCampaigns",
+    "Rules",
+    "Scope",
+    "Verdict",
+    "WholeAccount",
+    "Yes",
+    "judge",
+    "normalise",
+    "rules",
+]
+
+_MOST_FURTHER_WORDS = 5
+_NEGATED_WITHIN_WORDS = 4
+_OTHER = Other()
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|[\r\n]+")
+
+# An iPhone sends a reaction as a text that quotes ours, and ours often ends in "STOP".
+# https://www.ithinkdiff.com/apple-take-credit-emoji-reactions-android/
+_REACTION = re.compile(r"\s*(?:Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned) “.*”\s*", re.DOTALL)
+
+
+def judge(text: str, rules: Rules, aliases: Mapping[str, CampaignId]) -> Verdict:
+    """`aliases`: the keywords of the account's campaigns, normalised."""
+    words = words_of(text)
+    said = " ".join(words)
+    known = rules.exact.get(said)
+    if known is not None:
+        return known
+    if rules.triggers.isdisjoint(words) or _REACTION.fullmatch(text):
+        return _OTHER
+    return (
+        _about_one_campaign(words, rules, aliases)
+        or _opening(words, rules)
+        or _sentence(text, rules)
+        or _bare_words(words, rules)
+        or _phrase(said, rules)
+        or _OTHER
+    )
+
+
+def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Mapping[str, CampaignId]) -> Verdict | None:
+    verdict = _named(words, rules, aliases)
+    if verdict is None:
+        polite = _named(_without_courtesies(words, rules), rules, aliases)
+        return polite if isinstance(polite, OptOut) else None
+    return verdict
+
+
+def _named(words: Sequence[str], rules: Rules, aliases: Mapping[str, CampaignId]) -> OptOut | OptIn | None:
+    for length in (1, 2):
+        verb, alias = " ".join(words[:length]), " ".join(words[length:])
+        if alias in aliases:
+            scope, keyword, rule = OneCampaign(aliases[alias]), f"{verb} {alias}".upper(), f"alias:{verb}"
+            match rules.exact.get(verb):
+                case OptOut():
+                    return OptOut(scope, keyword, rule)
+                case OptIn():
+                    return OptIn(scope, keyword, rule)
+    return None
+
+
+def _without_courtesies(words: Sequence[str], rules: Rules) -> Sequence[str]:
+    telling = [at for at, word in enumerate(words) if word not in rules.courtesies]
+    return words[telling[0] : telling[-1] + 1] if telling else ()
+
+
+def _opening(words: Sequence[str], rules: Rules) -> OptOut | None:
+    first = next((at for at, word in enumerate(words) if word not in rules.courtesies), len(words))
+    for length in (3, 2, 1):
+        verdict = rules.openings.get(" ".join(words[first : first + length]))
+        if verdict is not None:
+            return _sure_of(verdict, words[first + length :], rules)
+    return None
+
+
+def _sure_of(verdict: OptOut, further: Sequence[str], rules: Rules) -> OptOut | None:
+    """Doubt: digits may be for an app, or name a campaign that nobody registered; "stop, I don't…" may be anything."""
+    if len(further) > _MOST_FURTHER_WORDS:
+        return None
+    if further and f"{verdict.keyword.lower()} {further[0]}" in rules.innocent:
+        return None
+    if any(character.isdigit() for word in further for character in word):
+        return replace(verdict, rule=f"{verdict.rule} digits", review=True)
+    if not rules.negations.isdisjoint(further):
+        return replace(verdict, rule=f"{verdict.rule} negated", review=True)
+    return verdict
+
+
+def _sentence(text: str, rules: Rules) -> OptOut | None:
+    """What follows does not weaken it: "STOP! I have asked you so many times to leave my family and me in peace"."""
+    for sentence in _SENTENCE_END.split(text[:LONGEST]):
+        said = normalise(sentence)
+        if said in rules.openings:
+            return replace(rules.openings[said], rule=f"sentence:{said}")
+    return None
+
+
+def _bare_words(words: Sequence[str], rules: Rules) -> OptOut | None:
+    """A courtesy around "cancel" makes it likelier that an appointment is meant: hence the review."""
+    if not all(word in rules.courtesies or word in rules.exact for word in words):
+        return None
+    for word in words:
+        match rules.exact.get(word):
+            case OptOut() as verdict:
+                return replace(verdict, rule=f"words:{word}", review=word not in rules.openings)
+    return None
+
+
+def _phrase(said: str, rules: Rules) -> OptOut | None:
+    """Not if it is negated. With the negation some words away, that may belong to something else, and she is out."""
+    for found in rules.phrase.finditer(said):
+        verdict = rules.phrases[found[0]]
+        before = said[: found.start()].split()[-_NEGATED_WITHIN_WORDS:]
+        if rules.negations.isdisjoint(before):
+            return verdict
+        if before[-1] not in rules.negations:
+            return replace(verdict, rule=f"{verdict.rule} negated", review=True)
+    return None

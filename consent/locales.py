@@ -1,0 +1,151 @@
+"""Which words mean what, in which language, and who says so? A table; consent/keywords.py gives it effect.
+
+Every word is written as `normalise` leaves it: small letters, no accents, no punctuation ("don't" is "dont"). A pack
+named after its language alone has words that a regulator, a carrier or a provider documents; "-unsourced" packs have
+words that we believe in but found no authority for, and are off unless an operator names them.
+
+Sources, cited below by their short names:
+
+    FCC        https://www.govinfo.gov/content/pkg/FR-2024-03-05/html/2024-04587.htm   47 CFR 64.1200(a)(10)
+    CWTA       https://support.infobip.com/docs/essentials/usa-and-canada-compliance/canadian-mandatory-keyword-responses
+    Twilio     https://support.twilio.com/hc/en-us/articles/223134027-Twilio-Support-for-Opt-out-Keywords-SMS-STOP-Filtering
+    Proxy      https://www.twilio.com/docs/proxy/opt-out-keywords
+    Telnyx     https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out/index
+    Plivo      https://www.plivo.com/docs/sms/concepts/dnd-service/
+    AWS        https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html
+    Ring       https://developers.ringcentral.com/guide/messaging/sms/high-volume/opt-out
+    Adobe      https://experienceleague.adobe.com/en/docs/journey-optimizer/using/sms/sms-opt-out
+    Sinch      https://developers.sinch.com/docs/conversation/consent-management/
+    Brevo      https://help.brevo.com/hc/de/articles/115001945670-Eine-Abmeldeoption-in-Ihre-SMS-integrieren
+    Textizen   https://support.textizen.com/article/92-reserved-keywords
+    Spoke      https://github.com/ProgressiveCoders/Spoke/issues/2184   https://github.com/politics-rewired/Spoke
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    opt_out: Words = ()
+    """The whole message, nothing else."""
+    opt_out_all: Words = ()
+    """The same, and it means the whole account."""
+    openings: Words = ()
+    """Plain enough to count at the start of a short sentence too. Not "cancel": people cancel appointments."""
+    innocent: Words = ()
+    """What begins like an opening and is none."""
+    phrases: Words = ()
+    """Anywhere in the message, unless it is negated: what a reasonable person reads as revocation (FCC)."""
+    doubtful: Words = ()
+    """Phrases that opt out and that an operator should look at."""
+    opt_in: Words = ()
+    """Narrow on purpose: a wrong opt-in is unlawful, a missed one costs a second text."""
+    yes: Words = ()
+    """Answers, that count only where a question was asked."""
+    help: Words = ()
+    everything: Words = ()
+    """After an opening: of the whole account."""
+    courtesies: Words = ()
+    """Single words around a keyword that change nothing."""
+    negations: Words = ()
+
+
+PACKS: Mapping[str, Pack] = {
+    "en": Pack(
+        opt_out=(
+            *("stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe"),  # FCC
+            *("optout", "remove", "td"),  # AWS; "optout" Twilio too
+            "unsub",  # Plivo
+            *("stop2quit", "stop 2 quit", "stop to quit", "stop quit"),  # Spoke: people copy "STOP2quit" from the text
+        ),
+        opt_out_all=("stop all", "stopall"),  # Telnyx, Plivo; "stopall" Twilio too
+        openings=("stop", "unsubscribe", "unsub", "opt out", "optout", "revoke"),
+        innocent=("stop by", "stop sign", "stop signs"),  # Textizen met "Stop signs at dangerous intersections"
+        phrases=(
+            *("remove me", "remove my name", "remove my number", "take me off", "take my number off"),  # Spoke
+            *("lose my number", "delete my number", "i opt out", "dont contact me", "do not contact me"),  # Spoke
+            *(
+                "stop texting me",
+                "stop messaging me",
+                "stop contacting me",
+                "stop sending me",
+            ),  # Plivo: "Hey, can you…"
+            *("can you stop texting", "please stop texting", "quit texting me"),
+            *("opt me out", "unsubscribe me", "want to unsubscribe", "want to opt out"),
+            *("dont text me", "do not text me", "dont message me", "do not message me"),
+            *("no more texts", "no more messages", "leave me alone"),
+        ),
+        doubtful=("wrong number",),  # whoever reads it now never consented: the number may have a new owner
+        opt_in=("start", "unstop", "subscribe", "resume", "resume all"),  # Twilio, Ring, Plivo
+        yes=(
+            "yes",
+            "continue",
+            "begin",
+            "go",
+        ),  # Twilio, Ring, Adobe, Plivo have them as opt-ins, to us they are answers
+        help=("help", "info"),  # Twilio, CWTA
+        everything=("all",),
+        courtesies=(
+            *("please", "pls", "plz", "kindly", "thanks", "thank", "you", "thx", "sorry", "hi", "hello", "hey"),
+            *("ok", "okay", "now", "just", "no", "wait"),
+        ),
+        negations=("not", "dont", "never", "cant", "cannot", "wont", "didnt", "doesnt", "non"),
+    ),
+    "fr": Pack(
+        opt_out=("arret", "arrete", "arrett"),  # CWTA, AWS: arret; Proxy: all three
+        openings=("arret",),
+        help=("aide",),  # CWTA
+        courtesies=("svp", "stp", "merci", "bonjour"),
+        negations=("pas", "jamais"),
+    ),
+    "es": Pack(
+        opt_out=("detener", "salir", "alto"),  # Sinch; "alto" Textizen
+        opt_in=("volver", "recibir"),  # Sinch
+        courtesies=("por", "favor", "gracias", "hola"),
+        negations=("nunca",),
+    ),
+    "pt": Pack(
+        opt_out=("parar", "cancelar"),  # Sinch
+        opt_in=("voltar", "receber"),  # Sinch
+        courtesies=("por", "favor", "obrigado", "obrigada"),
+        negations=("nao", "nunca"),
+    ),
+    "de": Pack(
+        opt_out=("stopp",),  # Brevo
+        openings=("stopp",),
+        courtesies=("bitte", "danke", "hallo"),
+        negations=("nicht", "nie"),
+    ),
+    "fr-unsourced": Pack(
+        opt_out=("desabonner", "desinscrire", "desabonnement", "me desabonner", "me desinscrire"),
+        phrases=("ne plus recevoir", "desabonnez moi", "desinscrivez moi"),
+        yes=("oui",),
+        everything=("tout",),
+    ),
+    "es-unsourced": Pack(
+        opt_out=("baja", "parar", "cancelar", "no mas"),
+        phrases=("darme de baja", "no mas mensajes"),
+        yes=("si",),
+        help=("ayuda",),
+        everything=("todo", "todos"),
+    ),
+    "pt-unsourced": Pack(
+        opt_out=("sair", "pare", "remover"),
+        yes=("sim",),
+        help=("ajuda",),
+        everything=("tudo",),
+    ),
+    "de-unsourced": Pack(
+        opt_out=("abmelden", "abbestellen", "abmeldung"),
+        phrases=("keine sms mehr", "keine nachrichten mehr"),
+        yes=("ja",),
+        help=("hilfe",),
+        everything=("alle", "alles"),
+    ),
+}
+
+DEFAULT_PACKS = ("en", "fr", "es", "pt", "de")
+"""All that is documented, whatever the country: every Canadian programme must know ARRET, in any language (CWTA)."""

@@ -1,0 +1,200 @@
+"""What does an N301 or N302 say, and how is it written? Both ways between bytes and values, and nothing else.
+
+The sender changed its mind about the shape several times between 2011 and the API that is documented today; one
+reader takes them all, since an old installation still sends what it always sent:
+
+    <NOTIFICATION id= created=> with a BODY, alone or up to 300 in one POSTBACK      2011 to 2013
+    a flat POSTBACK, or a flat NOTIFICATION in one, with or without SUBID            2014
+    the nine elements, CAMPAIGNID later renamed to CAMPAIGNREF                       since July 2014
+
+https://github.com/cosmosking2050/API  (1.3/CONTENTS/POSTBACKS)   https://www.skycore.com/help/opt-in-status-postback-v1
+We write the nine elements.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from html import escape
+from typing import Literal
+
+from lxml import etree
+
+from consent.errors import Refused, TooLarge
+from consent.model import UnixMs
+from consent.safe_xml import parse
+
+MAX_NOTIFICATIONS = 300
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DECIDING = ("ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", "TIMESTAMP", "SUBID")
+"""Two answers to one of these are no answer."""
+
+# What XML 1.0 cannot carry, not even escaped.  https://www.w3.org/TR/xml/#charsets
+_UNSENDABLE: Mapping[int, None] = dict.fromkeys(
+    (*set(range(0x20)) - {0x09, 0x0A, 0x0D}, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postback:
+    """A number is in (N301) or out (N302) of a campaign."""
+
+    code: Literal["N301", "N302"]
+    msisdn: str
+    campaign: str
+    timestamp: UnixMs | None
+    short_code: str = ""
+    title: str = ""
+    brand: str = ""
+    source: str = ""
+    notification_id: str = ""
+    """What the sender calls it, where it calls it anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another notification: all kinds come to the one postback URL."""
+
+    origin: str
+    code: str
+    fields: dict[str, str]
+    """Every other element by its name in capitals, without hyphens; a repeated one is numbered: FILE, FILE2."""
+
+
+def decode(data: bytes) -> tuple[Postback | Other, ...]:
+    """All of a batch or, Refused, nothing: half a batch would be repeated whole."""
+    return tuple(_notification(node) for node in _nodes(parse(data)))
+
+
+def digest(postback: Postback) -> str:
+    """An identity for what has no id: a retry repeats every field, TIMESTAMP too.
+
+    Without a TIMESTAMP a retry and a second decision look alike; the caller must then let the digest age quickly.
+    """
+    told = (postback.code, postback.msisdn, postback.campaign, postback.timestamp, postback.short_code, postback.source)
+    return sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def encode(postback: Postback) -> bytes:
+    elements = (
+        ("ORIGIN", "SUB"),
+        ("CODE", postback.code),
+        ("MOBILE", postback.msisdn),
+        ("CAMPAIGNID", postback.campaign),
+        ("TIMESTAMP", "" if postback.timestamp is None else _written(postback.timestamp)),
+        ("SHORTCODE", postback.short_code),
+        ("CAMPAIGNTITLE", postback.title),
+        ("BRANDNAME", postback.brand),
+        ("SOURCE", postback.source),
+    )
+    lines = "".join(f"    <{name}>{_escaped(text)}</{name}>\n" for name, text in elements)
+    return f"<?xml version='1.0'?>\n<POSTBACK>\n{lines}</POSTBACK>".encode()
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _nodes(root: etree._Element) -> list[etree._Element]:
+    name = _name(root.tag)
+    if name not in {"POSTBACK", "NOTIFICATION"}:
+        raise Refused("not a postback: the root is neither POSTBACK nor NOTIFICATION")
+    batch = [child for child in root if _name(child.tag) == "NOTIFICATION"] if name == "POSTBACK" else []
+    if len(batch) > MAX_NOTIFICATIONS:
+        raise TooLarge(f"the postback has {len(batch)} notifications; {MAX_NOTIFICATIONS} are the documented most")
+    if batch and len(batch) < len(root):
+        raise Refused("the postback is both a batch and a notification")
+    return batch or [root]
+
+
+def _notification(node: etree._Element) -> Postback | Other:
+    values = _values(node)
+    for name in _DECIDING:
+        if len(set(values.get(name, ()))) > 1:
+            raise Refused(f"the notification contradicts itself: several values for {name}")
+    fields = _attributes(node) | dict(_numbered(values))
+    origin, code = fields.pop("ORIGIN", "").upper(), fields.pop("CODE", "").upper()
+    match code:
+        case "N301" | "N302" if origin in {"SUB", ""}:
+            return _postback(code, fields)
+        case "" if not origin:
+            raise Refused("the notification has neither ORIGIN nor CODE")
+        case _:
+            return Other(origin=origin, code=code, fields=fields)
+
+
+def _postback(code: Literal["N301", "N302"], fields: Mapping[str, str]) -> Postback:
+    msisdn, campaign = fields.get("MOBILE", ""), fields.get("CAMPAIGNID") or fields.get("CAMPAIGNREF", "")
+    if not (msisdn and campaign):
+        raise Refused(f"{code} needs MOBILE, and CAMPAIGNID or CAMPAIGNREF")
+    return Postback(
+        code=code,
+        msisdn=msisdn,
+        campaign=campaign,
+        timestamp=_instant(fields.get("TIMESTAMP") or fields.get("CREATED", "")),
+        short_code=fields.get("SHORTCODE", ""),
+        title=fields.get("CAMPAIGNTITLE", ""),
+        brand=fields.get("BRANDNAME", ""),
+        source=fields.get("SOURCE", ""),
+        notification_id=_identity(code, fields),
+    )
+
+
+def _identity(code: str, fields: Mapping[str, str]) -> str:
+    """SUBID names the subscription, not the message: it is the same in her N301 and her N302."""
+    parts = [fields.get("ID", ""), f"{code}-{fields['SUBID']}" if fields.get("SUBID") else ""]
+    return "/".join(filter(None, parts))
+
+
+def _attributes(node: etree._Element) -> dict[str, str]:
+    """Of a NOTIFICATION; the others only point to a schema."""
+    named = {_name(str(name)): str(text).strip() for name, text in node.attrib.items()}
+    return {name: text for name, text in named.items() if name in {"ID", "CREATED"}}
+
+
+def _values(node: etree._Element) -> dict[str, list[str]]:
+    """The text of every element that holds nothing else: BODY and CONTENT only wrap."""
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for element in node.iterdescendants():
+        if len(element) == 0:
+            values[_name(element.tag)].append((element.text or "").strip())
+    return values
+
+
+def _numbered(values: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    for name, texts in values.items():
+        for number, text in enumerate(texts, start=1):
+            yield name if number == 1 else f"{name}{number}", text
+
+
+def _name(tag: str) -> str:
+    """Case is free by example, and a younger relative of this API writes <tracking-id>.
+
+    https://developers.sinch.com/docs/mms/postbacks
+    """
+    return tag.rpartition("}")[2].replace("-", "").upper()
+
+
+def _instant(text: str) -> UnixMs | None:
+    """UTC where no zone is given. None for what is no time: an opt-out is not refused for its date."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return UnixMs((moment - _EPOCH) // timedelta(milliseconds=1)) if moment >= _EPOCH else None
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _written(timestamp: UnixMs) -> str:
+    return (_EPOCH + timedelta(seconds=timestamp // 1000)).isoformat()
+
+
+def _escaped(text: str) -> str:
+    """A bare carriage return would be read back as a line feed."""
+    return escape(text.translate(_UNSENDABLE), quote=False).replace("\r", "&#13;")

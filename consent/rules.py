@@ -1,0 +1,171 @@
+"""Which words decide, and what? The packs of consent/locales.py, compiled once for consent/keywords.py."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import chain
+
+from consent.errors import Misconfigured
+from consent.locales import DEFAULT_PACKS, PACKS, Pack
+from consent.model import CampaignId
+from consent.spelling import normalise
+
+_READING = 1
+"""Raise it when consent/keywords.py reads a message differently: it is part of `Rules.version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAccount:
+    """Every campaign of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachedCampaigns:
+    """The campaigns at the number that the text was sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneCampaign:
+    campaign: CampaignId
+
+
+Scope = WholeAccount | ReachedCampaigns | OneCampaign
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    scope: Scope
+    keyword: str
+    rule: str
+    review: bool = False
+    """Somebody should look whether she meant it; she is out meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    scope: Scope
+    keyword: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Yes:
+    """Counts only as the answer to a double opt-in: a YES to an appointment must not undo a STOP."""
+
+    keyword: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    keyword: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An ordinary text."""
+
+
+Verdict = OptOut | OptIn | Yes | Help | Other
+
+
+# ── compiled ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The packs, compiled. Made by `rules`; never changed."""
+
+    version: str
+    exact: Mapping[str, Verdict]
+    openings: Mapping[str, OptOut]
+    innocent: frozenset[str]
+    phrases: Mapping[str, OptOut]
+    phrase: re.Pattern[str]
+    courtesies: frozenset[str]
+    negations: frozenset[str]
+    triggers: frozenset[str]
+    """A message with none of these words is an ordinary text, which most are."""
+
+
+def rules(
+    packs: Sequence[str] = DEFAULT_PACKS,
+    *,
+    opt_out: Sequence[str] = (),
+    opt_in: Sequence[str] = (),
+    help: Sequence[str] = (),  # noqa: A002 - the key of the configuration file
+) -> Rules:
+    chosen = [*map(_pack, packs), _extra(opt_out=opt_out, opt_in=opt_in, help=help)]
+    exact, openings, phrases = _exact(chosen), _openings(chosen), _phrases(chosen)
+    telling = chain(openings, phrases, (word for word, verdict in exact.items() if isinstance(verdict, OptOut | OptIn)))
+    return Rules(
+        version=_digest(chosen),
+        exact=exact,
+        openings=openings,
+        innocent=frozenset(_all(chosen, "innocent")),
+        phrases=phrases,
+        phrase=_any_of(phrases),
+        courtesies=frozenset(_all(chosen, "courtesies")),
+        negations=frozenset(_all(chosen, "negations")),
+        triggers=frozenset(max(words.split(), key=len) for words in telling),
+    )
+
+
+def _pack(name: str) -> Pack:
+    if name not in PACKS:
+        raise Misconfigured(f"keywords.packs: no pack is called {name!r}; there are {', '.join(PACKS)}")
+    return PACKS[name]
+
+
+def _extra(**words: Sequence[str]) -> Pack:
+    normalised = {key: tuple(map(normalise, listed)) for key, listed in words.items()}
+    for key, listed in normalised.items():
+        if "" in listed:
+            raise Misconfigured(f"keywords.{key}: every keyword needs a letter or a digit")
+    return Pack(**normalised)
+
+
+def _all(packs: Iterable[Pack], kind: str) -> Iterable[str]:
+    return chain.from_iterable(getattr(pack, kind) for pack in packs)
+
+
+def _exact(packs: Sequence[Pack]) -> dict[str, Verdict]:
+    """Later ones replace earlier ones, so that a word with two meanings opts out."""
+    reached, everywhere = ReachedCampaigns(), WholeAccount()
+    return {
+        **{word: Help(word.upper(), f"help:{word}") for word in _all(packs, "help")},
+        **{word: Yes(word.upper(), f"yes:{word}") for word in _all(packs, "yes")},
+        **{word: OptIn(reached, word.upper(), f"exact:{word}") for word in _all(packs, "opt_in")},
+        **{word: OptOut(reached, word.upper(), f"exact:{word}") for word in _all(packs, "opt_out")},
+        **{word: OptOut(everywhere, word.upper(), f"all:{word}") for word in _all(packs, "opt_out_all")},
+    }
+
+
+def _openings(packs: Sequence[Pack]) -> dict[str, OptOut]:
+    openings = tuple(_all(packs, "openings"))
+    everywhere = (f"{opening} {word}" for opening in openings for word in _all(packs, "everything"))
+    return {
+        **{word: OptOut(ReachedCampaigns(), word.upper(), f"prefix:{word}") for word in openings},
+        **{word: OptOut(WholeAccount(), word.upper(), f"all:{word}") for word in everywhere},
+        **{word: OptOut(WholeAccount(), word.upper(), f"all:{word}") for word in _all(packs, "opt_out_all")},
+    }
+
+
+def _phrases(packs: Sequence[Pack]) -> dict[str, OptOut]:
+    doubtful = frozenset(_all(packs, "doubtful"))
+    return {
+        phrase: OptOut(ReachedCampaigns(), phrase.upper(), f"phrase:{phrase}", review=phrase in doubtful)
+        for phrase in chain(_all(packs, "phrases"), doubtful)
+    }
+
+
+def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(phrases, key=len, reverse=True)
+    return re.compile(rf"(?<![^ ])(?:{'|'.join(longest_first) or '(?!)'})(?![^ ])")
+
+
+def _digest(packs: Sequence[Pack]) -> str:
+    return sha256(json.dumps([_READING, *map(asdict, packs)]).encode()).hexdigest()[:12]

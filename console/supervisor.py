@@ -1,0 +1,80 @@
+"""How do several processes live in one terminal? Started in order, kept running, stopped in reverse order.
+
+Every child leads a session of its own: Ctrl-C on the terminal reaches the supervisor alone, which then stops the
+receiver before the store it writes to. Should the supervisor itself be killed, the lifeline stops the children.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from consent.errors import Misconfigured
+from console.child import Child, RestartPolicy
+from console.keeper import Keeper
+from console.lifeline import Lifeline
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Supervisor:
+    def __init__(self, children: Sequence[Child], *, policy: RestartPolicy | None = None) -> None:
+        self._children = children
+        self._policy = policy or RestartPolicy()
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.running = asyncio.Event()
+        """Set once every child is ready."""
+
+    def stop(self) -> None:
+        """Once: in order, each in its time. Twice: at once."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until stopped, by `stop` or a signal. Raises Misconfigured when a child fails before it was ever ready."""
+        with _calling_on_signals(self.stop), Lifeline() as lifeline:
+            failure = await self._run(lifeline)
+        if failure is not None:
+            raise failure
+
+    async def _run(self, lifeline: Lifeline) -> Misconfigured | None:
+        """A failure is a value here: raised inside the group, it would come out wrapped."""
+        kept: list[tuple[Keeper, asyncio.Task[None]]] = []
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                for child in self._children:
+                    keeper = Keeper(child, policy=self._policy, lifeline=lifeline, hurry=self._hurry)
+                    kept.append((keeper, tasks.create_task(keeper.keep(), name=child.name)))
+                    await _either(keeper.begun, self._stopping)
+                    if keeper.failure or self._stopping.is_set():
+                        return keeper.failure
+                self.running.set()
+                await self._stopping.wait()
+            finally:
+                for keeper, task in reversed(kept):
+                    keeper.end()
+                    await asyncio.wait({task})
+        return None
+
+
+@contextmanager
+def _calling_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in (first, second)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in waiting:
+            future.cancel()
