@@ -1,53 +1,90 @@
-"""Is this process alive, and is it ready for work? The internal port answers, on a listener of its own."""
+"""Is this process alive, is it ready for work, what has it counted? And how a port is served, of either kind.
+
+aiohttp's low-level server: a path is looked up in a table. An Application's routing costs a fifth of a whole request
+(bench/README.md), and nobody here needs it.
+"""
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 Readiness = Callable[[], str | None]
 """Why the process is not ready; None when it is."""
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Routes = Mapping[str, Handler]
+"""Path -> who answers a GET or HEAD of it."""
+
+_MAX_BODY = 1024 * 1024
 
 
-def add_probes(router: web.UrlDispatcher, readiness: Readiness) -> None:
-    async def live(_: web.Request) -> web.Response:
+def probes(readiness: Readiness) -> Routes:
+    async def live(_: web.BaseRequest) -> web.Response:
         return web.Response(text="alive\n")
 
-    async def ready(_: web.Request) -> web.Response:
+    async def ready(_: web.BaseRequest) -> web.Response:
         reason = readiness()
         if reason is None:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"not ready: {reason}\n", headers={"Retry-After": "5"})
 
-    router.add_get("/healthz", live)
-    router.add_get("/readyz", ready)
+    return {"/healthz": live, "/readyz": ready}
 
 
-async def metrics(_: web.Request) -> web.Response:
+async def metrics(_: web.BaseRequest) -> web.Response:
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def answer(request: web.BaseRequest, routes: Routes) -> web.StreamResponse:
+    handler = routes.get(request.raw_path.partition("?")[0])
+    if handler is None:
+        raise web.HTTPNotFound(text="there is nothing at this address\n")
+    if request.method not in {"GET", "HEAD"}:
+        raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
+    return await handler(request)
+
+
+async def welcome_body(request: web.BaseRequest) -> None:
+    """Who waits to be asked for the body is asked: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1"""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def server_of(handler: Handler, *, max_body: int) -> web.Server:
+    """aiohttp's low-level server: a factory of protocols, one for each connection."""
+    loop = asyncio.get_running_loop()
+
+    def request_of(*parts: object) -> web.BaseRequest:
+        return web.BaseRequest(*parts, loop, client_max_size=max_body)  # type: ignore[arg-type, misc]  # its five, as they come
+
+    return web.Server(handler, request_factory=request_of, access_log=None)
 
 
 @asynccontextmanager
 async def internal_port(host: str, port: int, readiness: Readiness) -> AsyncIterator[None]:
-    app = web.Application()
-    add_probes(app.router, readiness)
-    app.router.add_get("/metrics", metrics)
-    async with listening(app, host, port):
+    routes = {**probes(readiness), "/metrics": metrics}
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await answer(request, routes)
+
+    async with listening(handle, host, port):
         yield
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int, *, grace: float = 5.0) -> AsyncIterator[int]:
-    """Serve `app`; yields the port, which the system chose if `port` is 0. On the way out: stop accepting, let requests
-    under way end within `grace` seconds, close."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
+async def listening(
+    handler: Handler, host: str, port: int, *, max_body: int = _MAX_BODY, grace: float = 5.0
+) -> AsyncIterator[int]:
+    """Serve; yields the port, which the system chose if `port` is 0. On the way out: stop accepting, let requests under
+    way end within `grace` seconds, close."""
+    runner = web.ServerRunner(server_of(handler, max_body=max_body), handle_signals=False, shutdown_timeout=grace)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=1024)
-        await site.start()
+        await web.TCPSite(runner, host, port, backlog=1024).start()
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

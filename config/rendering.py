@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _RESET, _BOLD, _DIM, _CYAN = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[36m"
@@ -13,7 +14,11 @@ _EVENT_WIDTH = len("delivery.attempted")
 
 def as_json(_logger: WrappedLogger, _method: str, fields: EventDict) -> str:
     first = {name: fields.pop(name) for name in ("timestamp", "level", "event")}
-    return json.dumps({**first, **fields}, ensure_ascii=False, default=str)
+    line = {**first, **fields}
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except TypeError:  # half of a surrogate pair, or an integer past 64 bits, which only the slow one can write
+        return json.dumps(line, default=str)
 
 
 def readable(*, with_colours: bool) -> Processor:

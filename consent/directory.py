@@ -19,8 +19,10 @@ from consent.model import (
 Key = TypeVar("Key", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Directory:
+    """Compared and remembered by identity: what was worked out for one picture holds for that picture."""
+
     version: int
     accounts: dict[AccountId, Account] = field(default_factory=dict)
     campaigns: dict[tuple[AccountId, CampaignId], Campaign] = field(default_factory=dict)

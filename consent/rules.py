@@ -75,9 +75,9 @@ Verdict = OptOut | OptIn | Yes | Help | Other
 # ── compiled ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rules:
-    """The packs, compiled. Made by `rules`; never changed."""
+    """The packs, compiled. Made by `rules`; never changed, and remembered by identity."""
 
     version: str
     exact: Mapping[str, Verdict]

@@ -10,6 +10,8 @@ class Child:
     command: Sequence[str]
     env: Mapping[str, str] | None = None
     """The whole of its environment; None: ours."""
+    prelude: Callable[[], Awaitable[None]] | None = None
+    """Awaited once, when those before it are ready and it was never started. A ConsentError keeps it from starting."""
     ready: Callable[[], Awaitable[None]] | None = None
     """Returns once the child can be used; raises a ConsentError when waiting on is of no use. None: ready at once."""
     stop_timeout: float = 10.0

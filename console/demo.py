@@ -28,6 +28,11 @@ class Demo:
     def sources(self) -> tuple[Source, ...]:
         return self.nexmo, self.skycore
 
+    @property
+    def rows(self) -> tuple[Account | Campaign | Source, ...]:
+        """All that goes into the registry."""
+        return self.account, self.campaign, *self.sources
+
 
 def registry(random: bytes) -> Demo:
     if len(random) < RANDOM_BYTES:

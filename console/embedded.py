@@ -43,6 +43,8 @@ _READY_S = 20.0
 _STOP_S = 30.0
 _POLL_S = 0.02
 _STILL_STOPPING_S = 3.0
+_ROUTINE = re.compile(r"Received SIG(TERM|INT) scheduling shutdown|ready to exit|WARNING Memory overcommit")
+"""What the server says loudly and is no news: that we stop it, and what `consent-relay doctor` says better."""
 
 
 async def prepared(store: Store, *, search_path: str | None = None) -> Child:
@@ -144,4 +146,4 @@ def tell(line: str) -> None:
     found = re.match(r"\d+:\w [\w :.]+? ([.*#-]) (.*)", line)
     mark, text = (found[1], found[2]) if found else ("#", line)
     if text:
-        (log.warning if mark == "#" else log.debug)("store.said", text=text)
+        (log.warning if mark == "#" and not _ROUTINE.search(text) else log.debug)("store.said", text=text)

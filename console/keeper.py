@@ -34,6 +34,7 @@ class Keeper:
 
     async def keep(self) -> None:
         """Until `end` is called, or the first start fails: what never worked is for the operator, not for a retry."""
+        await self._prepare()
         failures = 0
         while not (self._ending.is_set() or self.failure):
             ran_for = await self._live_once(failures)
@@ -44,6 +45,15 @@ class Keeper:
     def end(self) -> None:
         """Ask it to stop; `keep` returns when it has."""
         self._ending.set()
+
+    async def _prepare(self) -> None:
+        if self._child.prelude is None:
+            return
+        try:
+            await self._child.prelude()
+        except ConsentError as exc:
+            self.failure = Misconfigured(str(exc))
+            self.begun.set()
 
     async def _live_once(self, failures: int) -> float:
         """How many seconds it ran."""

@@ -18,9 +18,17 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    def __init__(self, children: Sequence[Child], *, policy: RestartPolicy | None = None) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        policy: RestartPolicy | None = None,
+        when_running: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`when_running` is called once, as soon as every child is ready."""
         self._children = children
         self._policy = policy or RestartPolicy()
+        self._when_running = when_running
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self.running = asyncio.Event()
@@ -51,6 +59,7 @@ class Supervisor:
                     if keeper.failure or self._stopping.is_set():
                         return keeper.failure
                 self.running.set()
+                self._when_running()
                 await self._stopping.wait()
             finally:
                 for keeper, task in reversed(kept):

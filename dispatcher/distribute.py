@@ -40,8 +40,8 @@ class Distributing:
                 event_id=event.id,
                 type=event.type,
                 msisdn=event.msisdn,
-                endpoints=[delivery.endpoint for delivery in routed],
-                superseded=event.superseded,
+                endpoints=" ".join(delivery.endpoint for delivery in routed),
+                **({"superseded": True} if event.superseded else {}),
             )
             deliveries += routed
         self._cursors[stretch.partition] = await self._queue.fan_out(stretch, deliveries)

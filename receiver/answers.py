@@ -1,56 +1,37 @@
-"""What goes back over the wire? The reply of a codec as a response of aiohttp's.
-
-Almost every answer is the same empty 200. aiohttp spends more on building and serialising one than on reading the
-request (bench/README.md), so that one is kept ready as bytes, renewed once a second for its Date.
-"""
+"""What goes back over the wire? A codec's reply, as a response of aiohttp's or as the bytes themselves."""
 
 import time
 from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
 
-from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp import web
 
 from receiver.codecs.codec import Reply
 
 
-class _EmptyOk(web.Response):
-    """An empty 200 on a connection that stays open. Holds no state of a request, so one instance serves all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._head = b""
-        self._second = 0
-
-    @property
-    def keep_alive(self) -> bool:
-        return True
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        now = int(time.time())
-        if now != self._second:
-            self._second = now
-            self._head = (
-                f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: {formatdate(now, usegmt=True)}\r\n\r\n".encode()
-            )
-        if request.transport is None:
-            raise ConnectionResetError("the provider hung up before it was answered")
-        request.transport.write(self._head)
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """The head was all there is."""
-
-
-_EMPTY_OK = _EmptyOk()
-_NOTHING_SPECIAL = Reply(status=200)
-
-
-def response(reply: Reply, request: web.BaseRequest) -> web.Response:
-    if reply == _NOTHING_SPECIAL and request.keep_alive and request.version == HttpVersion11:
-        return _EMPTY_OK
+def response(reply: Reply) -> web.Response:
     answer = web.Response(status=reply.status, body=reply.body or None)
     if reply.content_type:
         answer.content_type = reply.content_type
     if reply.retry_after is not None:
         answer.headers["Retry-After"] = str(reply.retry_after)
     return answer
+
+
+def serialised(reply: Reply, *, closing: bool) -> bytes:
+    return _bytes(reply, closing, int(time.time()))
+
+
+@lru_cache(maxsize=64)
+def _bytes(reply: Reply, closing: bool, now: int) -> bytes:
+    """Almost every answer is the same one, for a second: then its Date changes."""
+    lines = [
+        f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+        *([f"Content-Type: {reply.content_type}"] if reply.content_type else []),
+        f"Content-Length: {len(reply.body)}",
+        *([f"Retry-After: {reply.retry_after}"] if reply.retry_after is not None else []),
+        f"Date: {formatdate(now, usegmt=True)}",
+        *(["Connection: close"] if closing else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + reply.body

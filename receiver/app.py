@@ -7,13 +7,14 @@ import structlog
 from aiohttp import web
 
 from config.background import persist
-from config.probes import add_probes, internal_port, listening
+from config.probes import Handler, answer, internal_port, probes
 from config.settings import Settings
 from consent.errors import ConsentError
 from consent.keywords import rules
 from consent.ledger import Ledger, Registry, Store
 from consent.model import Millis, Partition
-from receiver.hooks import Hooks, system_clock
+from receiver.door import open_door
+from receiver.hooks import PATH, Hooks, system_clock
 from receiver.reception import Reception
 
 log = structlog.get_logger()
@@ -42,22 +43,25 @@ class Receiver:
         """Why a load balancer should look elsewhere; None when nothing is wrong."""
         return self._unready
 
-    def app(self) -> web.Application:
-        max_body = self._settings.receiver.max_body
-        app = web.Application(client_max_size=max_body)
-        hooks = Hooks(self.reception, max_body=max_body)
-        for method in ("GET", "POST"):
-            app.router.add_route(method, "/hooks/{token}", hooks)
-        add_probes(app.router, lambda: self._unready)
-        return app
+    def _others(self, hooks: Hooks) -> Handler:
+        """Who answers what is no plain post, on the public port."""
+        routes = probes(lambda: self._unready)
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if request.raw_path.startswith(PATH):
+                return await hooks.answer(request)
+            return await answer(request, routes)
+
+        return handle
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: stop accepting, finish what is under way, leave."""
         where = self._settings.receiver
+        hooks = Hooks(self.reception, max_body=where.max_body)
         async with (
             asyncio.TaskGroup() as tasks,
             internal_port(where.internal_host, where.internal_port, lambda: self._unready),
-            listening(self.app(), where.host, where.port) as port,
+            open_door(hooks.reply_to, self._others(hooks), where.host, where.port, max_body=where.max_body) as port,
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
             log.info("receiver.listening", host=where.host, port=port)
@@ -89,5 +93,5 @@ class Receiver:
         for partition in range(self._store.partitions):
             receipt = await self.reception.judge_overdue(Partition(partition), system_clock())
             if receipt.events:
-                log.info("parts.judged", events=[*receipt.events], types=[*receipt.types])
+                log.info("parts.judged", type=" ".join(receipt.types), events=" ".join(receipt.events))
         return min(_LONGEST_SWEEP_S, self._settings.receiver.parts_wait / 1000)

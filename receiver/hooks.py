@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
+from config.probes import welcome_body
 from consent.errors import ConsentError, Refused, TooLarge
 from consent.model import Source, UnixMs
 from receiver.answers import response
@@ -16,6 +17,11 @@ from receiver.reception import Receipt, Reception
 
 log = structlog.get_logger()
 
+PATH = "/hooks/"
+METHODS = ("GET", "HEAD", "POST")
+_MOST_NAMED = 10
+"""A batch may hold hundreds; the log line names the first."""
+
 Clock = Callable[[], UnixMs]
 
 
@@ -24,28 +30,41 @@ def system_clock() -> UnixMs:
 
 
 class Hooks:
-    """The handler of `/hooks/{token}`."""
+    """Answers `/hooks/{token}`."""
 
     def __init__(self, reception: Reception, *, max_body: int, clock: Clock = system_clock) -> None:
         self._reception = reception
         self._max_body = max_body
         self._clock = clock
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """For a request that aiohttp has read."""
+        token, _, query = request.raw_path[len(PATH) :].partition("?")
+        if request.method not in METHODS:
+            raise web.HTTPMethodNotAllowed(request.method, METHODS)
+        try:
+            inbound = await self._inbound(request, query)
+        except ConsentError as error:
+            return response(self._refuse(token, error))
+        return response(await self.reply_to(token, inbound))
+
+    async def reply_to(self, token: str, inbound: Inbound) -> Reply:
+        """For a request that is read already."""
         began = self._clock()
         source: Source | None = None
         try:
-            source = self._reception.source_of(request.match_info["token"])
-            receipt = await self._reception.take(await self._inbound(request), source, began)
+            source = self._reception.source_of(token)
+            receipt = await self._reception.take(inbound, source, began)
         except ConsentError as error:
             self._tell_refusal(error, source, began)
-            return response(_reply_to(error, source), request)
+            return _reply_to(error, source)
         self._tell(receipt, source, began)
-        return response(CODECS[source.provider].reply(None), request)
+        return CODECS[source.provider].reply(None)
 
-    async def _inbound(self, request: web.Request) -> Inbound:
+    async def _inbound(self, request: web.BaseRequest, query: str) -> Inbound:
         if request.content_length is not None and request.content_length > self._max_body:
             raise TooLarge(f"the body has {request.content_length} bytes; receiver.max_body is {self._max_body}")
+        await welcome_body(request)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -54,21 +73,30 @@ class Hooks:
             raise Refused(f"the body did not arrive whole: {exc}") from exc
         return Inbound(
             method=request.method,
-            query=request.raw_path.partition("?")[2],
+            query=query,
             content_type=request.headers.get("Content-Type", ""),
             body=body,
         )
+
+    def _refuse(self, token: str, error: ConsentError) -> Reply:
+        """What could not even be read; a wrong token comes first, for its sender has no business with us."""
+        began = self._clock()
+        source: Source | None = None
+        try:
+            source = self._reception.source_of(token)
+        except ConsentError as unknown:
+            error = unknown
+        self._tell_refusal(error, source, began)
+        return _reply_to(error, source)
 
     def _tell(self, receipt: Receipt, source: Source, began: UnixMs) -> None:
         log.info(
             "webhook.accepted",
             source=source.id,
-            types=[*receipt.types],
-            events=[*receipt.events],
-            duplicates=receipt.duplicates,
-            superseded=receipt.superseded,
-            parts_held=receipt.parts_held,
+            type=" ".join(receipt.types),
+            events=" ".join(receipt.events[:_MOST_NAMED]),
             ms=self._clock() - began,
+            **receipt.unusual(),
         )
 
     def _tell_refusal(self, error: ConsentError, source: Source | None, began: UnixMs) -> None:

@@ -46,6 +46,8 @@ from receiver.reports import ConsentReported, ReceiptReported, Report, TextPart,
 _MINUTE = 60_000
 _NOWHERE = Reach()
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_SHORT = 64
+"""Up to so many characters a text may be one that many send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +149,18 @@ def _held(part: TextPart, source: Source, identity: str, received_at: UnixMs) ->
 
 
 def _text(report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules) -> _Ruling:
-    code, account = short_code_of(report.to), source.account
-    verdict = judge_text(report.text, rules, aliases_of(directory, account, code))
+    is_short = len(report.text) + len(report.to) <= _SHORT
+    ruling_on = _ruling_on if is_short else _ruling_on.__wrapped__
+    ruling = ruling_on(report.text, report.to, source, directory, rules, is_odd=who.is_odd)
+    return ruling if ruling.detail else ruling._replace(detail=_message(report))
+
+
+# Everybody's STOP to one number is the same STOP: ruled once for as long as registry and rules stay what they are.
+@lru_cache(maxsize=4096)
+def _ruling_on(text: str, to: str, source: Source, directory: Directory, rules: Rules, *, is_odd: bool) -> _Ruling:
+    """Without `detail` where that is to hold the text itself."""
+    code, account = short_code_of(to), source.account
+    verdict = judge_text(text, rules, aliases_of(directory, account, code))
     origin = _by_text(source, verdict)
     match verdict:
         case OptOut(scope=scope, review=review):
@@ -159,7 +171,7 @@ def _text(report: TextReceived, who: Recipient, source: Source, directory: Direc
                 reach=reach_of(scope, short_code=code, account=account, directory=directory),
                 detail=_ruled_by(rules.version, review=review),
             )
-        case OptIn(scope=scope) if not who.is_odd:
+        case OptIn(scope=scope) if not is_odd:
             return _Ruling(
                 type=EventType.OPTED_IN,
                 status=Status.OPTED_IN,
@@ -167,21 +179,17 @@ def _text(report: TextReceived, who: Recipient, source: Source, directory: Direc
                 reach=reach_of(scope, short_code=code, account=account, directory=directory),
                 detail=_ruled_by(rules.version, review=False),
             )
-        case Yes() if not who.is_odd and directory.campaigns_at(account, code):
+        case Yes() if not is_odd and directory.campaigns_at(account, code):
             return _Ruling(
                 type=EventType.OPTED_IN,
                 status=Status.OPTED_IN,
                 condition=Condition.IF_PENDING,
                 origin=origin,
                 reach=reach_of(ReachedCampaigns(), short_code=code, account=account, directory=directory),
-                detail=_message(report),
             )
         case _:
             return _Ruling(
-                type=EventType.MESSAGE_RECEIVED,
-                origin=origin,
-                reach=only_campaign_at(code, account, directory),
-                detail=_message(report),
+                type=EventType.MESSAGE_RECEIVED, origin=origin, reach=only_campaign_at(code, account, directory)
             )
 
 
@@ -227,7 +235,6 @@ def _by_text(source: Source, verdict: Verdict) -> Origin:
     )
 
 
-@lru_cache(maxsize=8)
 def _ruled_by(version: str, *, review: bool) -> str:
     return _COMPACT.encode({"ruleset": version, "review": True} if review else {"ruleset": version})
 

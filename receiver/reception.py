@@ -26,6 +26,16 @@ class Receipt:
     superseded: int = 0
     parts_held: int = 0
 
+    def unusual(self) -> dict[str, int]:
+        """The counts that are not what one webhook with one event has."""
+        counts = {
+            "recorded": 0 if len(self.events) == 1 else len(self.events),
+            "duplicates": self.duplicates,
+            "superseded": self.superseded,
+            "parts_held": self.parts_held,
+        }
+        return {name: count for name, count in counts.items() if count}
+
 
 class Reception:
     def __init__(self, ledger: Ledger, registry: Registry, rules: Rules, *, parts_wait: Millis) -> None:

@@ -1,10 +1,13 @@
 """When does a provider say that it was? Its many ways to write an instant, read as one."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from consent.model import UnixMs
 
 
+# What comes in one second bears one stamp.
+@lru_cache(maxsize=1024)
 def instant(text: str) -> UnixMs | None:
     """ISO 8601 or `YYYY-MM-DD HH:MM:SS`, UTC where no zone is given. None for anything else: an opt-out is never
     refused because of its date."""

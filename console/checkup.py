@@ -1,0 +1,117 @@
+"""What does `doctor` make of what it sees? Facts in, findings out. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+from urllib.parse import urlsplit
+
+from config.settings import Settings
+from consent.directory import Directory
+from consent.ledger import Server, unsafe
+from console.addresses import public_url
+from console.lookup import source_name, sources_of
+from console.moments import roughly
+from dispatcher.retry import RetryPolicy
+
+CLOCK_TOLERATED_MS = 1000
+CLOCK_UNBEARABLE_MS = 60_000
+_HERE = {"127.0.0.1", "::1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    level: Literal["ok", "warning", "bad"]
+    subject: str
+    text: str
+
+
+def ok(subject: str, text: str) -> Finding:
+    return Finding(level="ok", subject=subject, text=text)
+
+
+def warning(subject: str, text: str) -> Finding:
+    return Finding(level="warning", subject=subject, text=text)
+
+
+def bad(subject: str, text: str) -> Finding:
+    return Finding(level="bad", subject=subject, text=text)
+
+
+def of_server(server: Server, settings: Settings) -> Iterator[Finding]:
+    durability = settings.store.durability
+    dangers = unsafe(server, durability)
+    yield from (bad("durability", danger) for danger in dangers)
+    kept = f"appendonly {'yes' if server.appendonly else 'no'}, appendfsync {server.appendfsync or 'not told'}"
+    if durability == "memory":
+        yield warning("durability", f"memory: a power failure may cost a second of acknowledged events ({kept})")
+    elif not dangers:
+        yield ok("durability", f"{durability}: a 2xx means it is on disk ({kept}, {server.maxmemory_policy})")
+
+
+def of_layout(kept: str | None, settings: Settings) -> Finding:
+    wanted = str(settings.store.partitions)
+    if kept is None:
+        return ok("partitions", f"{wanted}, from the first start on; the store is empty")
+    if kept != wanted:
+        return bad("partitions", f"the store was laid out with {kept}: set store.partitions back from {wanted}")
+    return ok("partitions", wanted)
+
+
+def of_clocks(ahead_ms: int) -> Finding:
+    """Of the store's clock, before ours."""
+    told = f"the store's clock is {roughly(abs(ahead_ms))} {'ahead of' if ahead_ms > 0 else 'behind'} ours"
+    if abs(ahead_ms) > CLOCK_UNBEARABLE_MS:
+        return bad("clocks", f"{told}: events would be judged out of order; run NTP on both")
+    return warning("clocks", f"{told}: run NTP on both") if abs(ahead_ms) > CLOCK_TOLERATED_MS else ok("clocks", told)
+
+
+def of_registry(directory: Directory) -> Iterator[Finding]:
+    sources = sources_of(directory)
+    found = sum(campaign.discovered for campaign in directory.campaigns.values())
+    counts = (
+        f"{len(directory.accounts)} accounts, {len(directory.campaigns)} campaigns"
+        f"{f' ({found} of them found in webhooks)' if found else ''}, "
+        f"{len(sources)} sources, {len(directory.endpoints)} endpoints"
+    )
+    yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
+    if unsigned := [source_name(s) for s in sources if s.provider == "nexmo" and not s.signature_secret]:
+        yield warning(
+            "signatures", f"{_some(unsigned)}: who knows the URL is believed; set signature_secret to be sure"
+        )
+    for endpoint in directory.endpoints.values():
+        if endpoint.disabled:
+            yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}")
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    url = public_url(settings)
+    if urlsplit(url).hostname in _HERE:
+        yield warning("webhooks", f"URLs begin with {url}, which no provider reaches: set receiver.public_url")
+    else:
+        yield ok("webhooks", f"URLs begin with {url}")
+    yield ok("retries", retry_window(settings))
+    yield _egress(settings.dispatcher.egress_allow)
+
+
+def retry_window(settings: Settings) -> str:
+    """The longest time between an event and the end of its last attempt."""
+    where = settings.dispatcher
+    waits = sum(where.schedule)
+    most = round(waits * (1 + RetryPolicy(schedule=where.schedule).jitter_ratio)) + len(where.schedule) * where.timeout
+    if len(where.schedule) == 1:
+        return "one attempt, then a notification is dead: dispatcher.schedule has no other"
+    return f"{len(where.schedule)} attempts over {roughly(waits)}, at most {roughly(most)}; then it is dead, replayable"
+
+
+def _egress(allowed: Sequence[IPv4Network | IPv6Network]) -> Finding:
+    if not allowed:
+        return ok("egress", "notifications go to public addresses only")
+    networks = ", ".join(map(str, allowed))
+    if any(network.prefixlen == 0 for network in allowed):
+        return warning("egress", f"notifications may go anywhere ({networks}): name your own networks instead")
+    return ok("egress", f"notifications go to public addresses, and to {networks}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

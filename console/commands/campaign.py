@@ -1,0 +1,115 @@
+"""`consent-relay campaign`: what people subscribe to, and stop."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+from consent.directory import Directory
+from consent.errors import Misconfigured
+from consent.ledger import Registry
+from consent.model import Campaign
+from console import typed
+from console.access import directory_of, screen_of, settings_of, writing
+from console.invocation import EXAMPLES, family
+from console.lookup import account_meant, accounts_meant
+from console.terminal import Column, Listing
+
+app = family("What people subscribe to, and stop.")
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context, account: Annotated[str | None, typer.Option(help="Only those of this account.")] = None
+) -> None:
+    """List the campaigns."""
+    campaigns = listed(asyncio.run(directory_of(settings_of(ctx))), account)
+    screen_of(ctx).show(campaigns, table(campaigns))
+
+
+@app.command(
+    epilog=f"""{EXAMPLES}
+
+consent-relay campaign add 1116 --account acme --title "Deals" --short-code 123456
+
+consent-relay campaign add 1117 --title "News" --short-code 123456 --keyword NEWS"""
+)
+def add(  # noqa: PLR0913, PLR0917 - an argument for each option
+    ctx: typer.Context,
+    campaign: Annotated[str, typer.Argument(metavar="ID", help="Its id, as your provider knows it.")],
+    account: Annotated[str | None, typer.Option(help="Whose it is. Not needed where there is one account.")] = None,
+    title: Annotated[str, typer.Option(help="Its name.")] = "",
+    brand: Annotated[str, typer.Option(help="The brand that texts.")] = "",
+    short_code: Annotated[str, typer.Option(help="The number that people text to.")] = "",
+    keyword: Annotated[
+        list[str] | None,
+        typer.Option(help="STOP KEYWORD stops this campaign alone. Repeat the option for more than one."),
+    ] = None,
+    requires_opt_in: Annotated[
+        bool, typer.Option("--requires-opt-in", help="A number never seen may not be texted.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Change it if it is there already.")] = False,
+) -> None:
+    """Register a campaign.
+
+    One that a webhook named before anybody registered it is there already, by its id alone: adding it fills it in.
+    """
+    settings = settings_of(ctx)
+    owner = account_meant(asyncio.run(directory_of(settings)), account).id
+    new = typed.campaign(
+        {
+            "account": owner,
+            "id": campaign,
+            "title": title,
+            "brand": brand,
+            "short_code": short_code,
+            "keywords": keyword,
+            "requires_opt_in": requires_opt_in,
+        }
+    )
+    asyncio.run(added(settings, new, may_replace=replace))
+    screen_of(ctx).show(new, f"campaign {new.account}/{new.id} registered")
+
+
+async def added(settings: Settings, new: Campaign, *, may_replace: bool) -> None:
+    async with writing(settings) as store:
+        registry = Registry(store)
+        known = (await registry.directory()).campaign(new.account, new.id)
+        if known is not None and not known.discovered and not may_replace:
+            raise Misconfigured(f"campaign {new.account}/{new.id} exists already: change it with --replace")
+        await registry.put(new)
+
+
+def listed(directory: Directory, account: str | None) -> list[Campaign]:
+    return [c for owner in accounts_meant(directory, account) for c in directory.campaigns_of(owner.id)]
+
+
+def table(campaigns: Sequence[Campaign]) -> Listing:
+    return Listing(
+        (
+            Column("account"),
+            Column("campaign"),
+            Column("title", folds=True),
+            Column("brand", folds=True),
+            Column("short code"),
+            Column("keywords", folds=True),
+            Column("never seen"),
+            Column("from"),
+        ),
+        [
+            (
+                campaign.account,
+                campaign.id,
+                campaign.title,
+                campaign.brand,
+                campaign.short_code,
+                ", ".join(campaign.keywords),
+                "ask first" if campaign.requires_opt_in else "may text",
+                "a webhook" if campaign.discovered else "you",
+            )
+            for campaign in campaigns
+        ],
+        when_empty="No campaign yet: consent-relay campaign add ID --account … --short-code …",
+    )

@@ -1,0 +1,157 @@
+"""`consent-relay deliveries`: who has been told, who has not, and why."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from consent.model import EventId
+from console import deliveries
+from console.access import screen_of, settings_of
+from console.deliveries import AttemptLine, DeliveryLine, Retried
+from console.eventlines import told
+from console.invocation import EXAMPLES, family
+from console.moments import for_people
+from console.terminal import Column, Listing
+
+app = family("Who has been told, who has not, and why.")
+
+EventArgument = Annotated[str, typer.Argument(metavar="EVENT_ID", help="evt_…, from `events tail` or a webhook-id.")]
+EndpointOption = Annotated[str | None, typer.Option(help="Only this endpoint.")]
+_STYLES = {"dead": "red", "delivered": "green", "in_flight": "cyan", "not_sent": "dim"}
+_MEANINGS = {
+    "hastened": "attempted within ten seconds",
+    "revived": "attempted within ten seconds",
+    "in_flight": "being attempted already",
+    "behind": "waiting for an earlier one to the same number: retry that one",
+    "unknown": "nothing is owed: delivered, purged, or never meant for it",
+    "forgotten": "no longer in the log (store.retention): nothing left to send",
+}
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    endpoint: EndpointOption = None,
+    dead: Annotated[bool, typer.Option("--dead", help="Only what was given up.")] = False,
+    limit: Annotated[int, typer.Option("-n", min=1, help="At most so many.")] = 100,
+) -> None:
+    """List what has not been delivered: waiting, under way, or given up."""
+    screen = screen_of(ctx)
+    lines = asyncio.run(deliveries.listed(settings_of(ctx), endpoint, only_dead=dead, limit=limit))
+    screen.show(lines, table(lines, when_empty="Nothing was given up." if dead else "Nothing is owed to anybody."))
+    if len(lines) == limit:
+        screen.aside(Text(f"The first {limit}; -n shows more.", style="dim"))
+
+
+@app.command()
+def show(ctx: typer.Context, event: EventArgument) -> None:
+    """The whole story of one event: what it was, who is to be told, and every attempt."""
+    story = asyncio.run(deliveries.story(settings_of(ctx), EventId(event)))
+    screen_of(ctx).show(
+        story,
+        told(story.event),
+        table(story.deliveries, when_empty="Its account has no endpoint."),
+        attempts_table(story.attempts),
+    )
+
+
+@app.command(
+    epilog=f"""{EXAMPLES}
+
+consent-relay deliveries retry evt_3_1732230000123_0
+
+consent-relay deliveries retry --dead --endpoint acme/crm"""
+)
+def retry(
+    ctx: typer.Context,
+    event: Annotated[str | None, typer.Argument(metavar="[EVENT_ID]", help="The event to send again.")] = None,
+    endpoint: EndpointOption = None,
+    dead: Annotated[bool, typer.Option("--dead", help="All that this endpoint was given up on.")] = False,
+) -> None:
+    """Send what is waiting or was given up now, without waiting for its time."""
+    settings, screen = settings_of(ctx), screen_of(ctx)
+    if dead and endpoint and not event:
+        retried = asyncio.run(deliveries.retry_dead(settings, endpoint))
+        screen.show(retried, summary(retried))
+    elif event and not dead:
+        retried = asyncio.run(deliveries.retry(settings, EventId(event), endpoint))
+        screen.show(retried, results(retried))
+    else:
+        raise typer.BadParameter("name an event, or say --dead --endpoint NAME")
+
+
+def table(lines: Sequence[DeliveryLine], *, when_empty: str) -> Listing:
+    return Listing(
+        (
+            Column("endpoint"),
+            Column("event"),
+            Column("number"),
+            Column("state"),
+            Column("attempts", is_number=True),
+            Column("due"),
+            Column("reason", folds=True),
+        ),
+        [
+            (
+                line.endpoint,
+                line.event_id,
+                line.msisdn,
+                Text(line.state, style=_STYLES.get(line.state, "")),
+                str(line.attempts),
+                for_people(line.due_at),
+                line.reason,
+            )
+            for line in lines
+        ],
+        when_empty=when_empty,
+    )
+
+
+def attempts_table(lines: Sequence[AttemptLine]) -> Listing:
+    return Listing(
+        (
+            Column("endpoint"),
+            Column("at"),
+            Column("attempt", is_number=True),
+            Column("outcome"),
+            Column("status", is_number=True),
+            Column("ms", is_number=True),
+            Column("error", folds=True),
+            Column("response", folds=True),
+        ),
+        [
+            (
+                line.endpoint,
+                for_people(line.at),
+                str(line.number),
+                Text(line.outcome, style="green" if line.outcome == "done" else "red"),
+                "" if line.status is None else str(line.status),
+                str(line.ms),
+                line.error,
+                line.response,
+            )
+            for line in lines
+        ],
+        when_empty="Nothing was attempted yet.",
+    )
+
+
+def results(retried: Sequence[Retried]) -> Listing:
+    return Listing(
+        (Column("endpoint"), Column("event"), Column("result"), Column("that is", folds=True)),
+        [(each.endpoint, each.event_id, each.result, _MEANINGS.get(each.result, "")) for each in retried],
+        when_empty="No endpoint is owed this event.",
+    )
+
+
+def summary(retried: Sequence[Retried]) -> Listing:
+    counts = Counter(each.result for each in retried)
+    return Listing(
+        (Column("result"), Column("count", is_number=True), Column("that is", folds=True)),
+        [(result, str(count), _MEANINGS.get(result, "")) for result, count in counts.items()],
+        when_empty="Nothing was given up.",
+    )

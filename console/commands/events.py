@@ -1,0 +1,94 @@
+"""`consent-relay events`: watch what happens."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from config.settings import Settings
+from consent.ledger import Ledger
+from consent.model import Event, EventType, Millis
+from console.access import reading, screen_of, settings_of
+from console.eventlines import line_of, told
+from console.invocation import EXAMPLES, family
+from console.terminal import Screen
+
+app = family("Watch what happens.")
+
+_BLOCK_MS = Millis(500)
+_OVERLAP = 200
+"""How many of the newest events are read once more when following begins: more than come in between."""
+_RARITY = 50
+"""How many events are looked at for each one of a wanted type."""
+_LONGEST_TAIL = 10_000
+
+
+@app.command(
+    epilog=f"""{EXAMPLES}
+
+consent-relay events tail -f
+
+consent-relay events tail -n 100 --type consent.opted_out
+
+consent-relay events tail -f --json | jq .event_id"""
+)
+def tail(
+    ctx: typer.Context,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    number: Annotated[int, typer.Option("-n", min=0, max=_LONGEST_TAIL, help="How many to begin with.")] = 20,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only such events: consent.*, message.received, … Repeat for more."),
+    ] = None,
+) -> None:
+    """Show the last events, newest last.
+
+    Numbers are masked, and what people wrote is left out, unless log.mask_numbers = false. With --json, one object a
+    line.
+    """
+    settings = settings_of(ctx)
+    asyncio.run(_tail(settings, screen_of(ctx), wanted(types or ["*"]), number=number, follow=follow))
+
+
+async def _tail(settings: Settings, screen: Screen, types: frozenset[EventType], *, number: int, follow: bool) -> None:
+    is_empty = True
+    async with (
+        reading(settings) as store,
+        aclosing(events(Ledger(store), types, number=number, follow=follow)) as found,
+    ):
+        async for event in found:
+            is_empty = False
+            line = line_of(event, mask_numbers=settings.log.mask_numbers)
+            screen.line(line, told(line))
+    if is_empty:
+        screen.aside(Text("Nothing has happened yet. `consent-relay simulate stop NUMBER` makes something happen."))
+
+
+async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, follow: bool) -> AsyncGenerator[Event]:
+    look_back = max(_OVERLAP, number if len(types) == len(EventType) else number * _RARITY)
+    recent = await ledger.newest(look_back)
+    for event in [event for event in recent if event.type in types][-number:] if number else []:
+        yield event
+    if not follow:
+        return
+    known = {event.id for event in recent}
+    is_first = True
+    async for batch in ledger.follow(block=_BLOCK_MS):
+        # Following starts a moment after the look back: what came between is in neither.
+        between = await ledger.newest(look_back) if is_first else []
+        for event in {event.id: event for event in (*between, *batch)}.values():
+            if event.id not in known and event.type in types:
+                yield event
+        known |= {event.id for event in between}
+        is_first = False
+
+
+def wanted(patterns: Sequence[str]) -> frozenset[EventType]:
+    for pattern in patterns:
+        if not any(fnmatchcase(kind, pattern) for kind in EventType):
+            raise typer.BadParameter(f"no event is called {pattern}; there are {', '.join(EventType)}")
+    return frozenset(kind for kind in EventType if any(fnmatchcase(kind, pattern) for pattern in patterns))

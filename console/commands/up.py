@@ -1,0 +1,93 @@
+"""`consent-relay up`: everything in one terminal."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from config.logging import configure
+from config.settings import Settings
+from consent.model import Source
+from console import demo
+from console.access import file_of, screen_of, settings_of
+from console.addresses import ensure_dispatcher_free, ensure_receiver_free, public_url
+from console.applying import Step
+from console.commands.apply import secrets_shown_once
+from console.household import Beginning, children
+from console.invocation import EXAMPLES, single
+from console.lookup import source_name
+from console.supervisor import Supervisor
+from console.terminal import Screen
+from receiver.codecs import CODECS
+
+app = single()
+
+
+@app.command(
+    epilog=f"""{EXAMPLES}
+
+consent-relay up                                       everything in ./var, on port 8080
+
+CONSENT_RELAY_RECEIVER__PORT=9000 consent-relay up     every setting has such a variable
+
+consent-relay up --config /etc/consent-relay.toml"""
+)
+def up(ctx: typer.Context) -> None:
+    """Start everything in this terminal: the store, the receiver and the dispatcher.
+
+    Each is started again should it die, and all are stopped in order by Ctrl-C or SIGTERM. What the configuration file
+    declares is applied first; without a file, a demo account is made on the first start.
+    """
+    settings = settings_of(ctx, providers=CODECS)
+    configure(settings.log)
+    ensure_receiver_free(settings)
+    ensure_dispatcher_free(settings)
+    asyncio.run(run(settings, file_of(ctx), screen_of(ctx)))
+
+
+async def run(settings: Settings, file: Path | None, screen: Screen) -> None:
+    beginning = Beginning()
+
+    def announce() -> None:
+        url = public_url(settings)
+        screen.show(as_value(beginning, url), as_text(beginning, url))
+
+    await Supervisor(await children(settings, file, beginning), when_running=announce).run()
+
+
+def as_value(beginning: Beginning, url: str) -> dict[str, object]:
+    return {
+        "is_demo": beginning.sample is not None,
+        "webhooks": [
+            {"source": source_name(source), "provider": source.provider, "url": demo.webhook_url(url, source)}
+            for source in beginning.sources
+        ],
+        "applied": beginning.steps,
+    }
+
+
+def as_text(beginning: Beginning, url: str) -> Text:
+    if beginning.sample is not None:
+        return demo.welcome(beginning.sample, url)
+    return Text("\n").join([Text(), *_changes(beginning.steps), *webhooks(beginning.sources, url), Text()])
+
+
+def webhooks(sources: Sequence[Source], url: str) -> list[Text]:
+    if not sources:
+        return [Text("No webhook URL yet: consent-relay source add nexmo --account …", style="yellow")]
+    widest = max(len(source_name(source)) for source in sources)
+    return [
+        Text("Webhook URLs", style="bold"),
+        *(
+            Text.assemble((f"  {source_name(source):<{widest}}  ", "dim"), demo.webhook_url(url, source))
+            for source in sources
+        ),
+    ]
+
+
+def _changes(steps: Sequence[Step]) -> list[Text]:
+    counts = {word: sum(step.done == word for step in steps) for word in ("added", "changed", "unchanged")}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return [*([Text(f"Applied the configuration: {told}", style="dim")] if told else []), *secrets_shown_once(steps)]

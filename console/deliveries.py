@@ -1,0 +1,183 @@
+"""Who has been told of an event, who has not, and how is it sent again? The backlog as an operator asks for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from config.settings import Settings
+from consent.errors import Misconfigured
+from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Registry, Store
+from consent.model import Endpoint, Event, EventId, EventType
+from console.access import reading, writing
+from console.eventlines import EventLine, line_of, shown
+from console.lookup import endpoint_meant
+from console.moments import moment
+from dispatcher.routing import route
+
+_DEEPEST = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLine:
+    endpoint: str
+    event_id: str
+    msisdn: str
+    state: str
+    """due, in_flight, behind (an earlier one for the same number goes first), dead; delivered, not_sent."""
+    attempts: int
+    due_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLine:
+    endpoint: str
+    at: datetime
+    number: int
+    outcome: str
+    status: int | None
+    ms: int
+    error: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    event: EventLine
+    deliveries: tuple[DeliveryLine, ...]
+    attempts: tuple[AttemptLine, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    endpoint: str
+    event_id: str
+    result: str
+    """hastened, revived, in_flight, behind, unknown (nothing is owed), forgotten (no longer in the log)."""
+
+
+async def listed(settings: Settings, name: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
+    async with reading(settings) as store:
+        found: list[Owed] = []
+        for endpoint in await _endpoints(store, name):
+            look = Backlog(store).dead if only_dead else Backlog(store).owed
+            found += await look(endpoint.id, limit=limit - len(found))
+            if len(found) >= limit:
+                break
+    return [_line(owed, mask_numbers=settings.log.mask_numbers) for owed in found]
+
+
+async def story(settings: Settings, event_id: EventId) -> Story:
+    mask_numbers = settings.log.mask_numbers
+    async with reading(settings) as store:
+        event = await _event(store, event_id)
+        attempts = await Backlog(store).attempts(event_id)
+        endpoints = (await Registry(store).directory()).endpoints_of(event.account)
+        deliveries = [
+            await _delivery(store, event, endpoint, attempts, mask_numbers=mask_numbers) for endpoint in endpoints
+        ]
+    return Story(
+        event=line_of(event, mask_numbers=mask_numbers),
+        deliveries=tuple(deliveries),
+        attempts=tuple(map(_attempt, reversed(attempts))),
+    )
+
+
+async def retry(settings: Settings, event_id: EventId, name: str | None) -> list[Retried]:
+    """Of one event: to one endpoint, or to all that are owed it."""
+    async with writing(settings) as store:
+        event = await _event(store, event_id)
+        endpoints = [e for e in await _endpoints(store, name) if e.account == event.account]
+        retried = [await _retried(store, endpoint, event) for endpoint in endpoints]
+    return retried if name else [each for each in retried if each.result != "unknown"]
+
+
+async def retry_dead(settings: Settings, name: str) -> list[Retried]:
+    """All that an endpoint was given up on, the oldest of each number first."""
+    async with writing(settings) as store:
+        (endpoint,) = await _endpoints(store, name)
+        retried = []
+        for owed in reversed(await Backlog(store).dead(endpoint.id, limit=_DEEPEST)):
+            event = await Ledger(store).event(owed.event)
+            retried.append(
+                await _retried(store, endpoint, event)
+                if event
+                else Retried(endpoint=endpoint.id, event_id=owed.event, result="forgotten")
+            )
+    return retried
+
+
+async def _endpoints(store: Store, name: str | None) -> Sequence[Endpoint]:
+    directory = await Registry(store).directory()
+    if name is not None:
+        return (endpoint_meant(directory, name),)
+    return sorted(directory.endpoints.values(), key=lambda endpoint: endpoint.id)
+
+
+async def _event(store: Store, event_id: EventId) -> Event:
+    event = await Ledger(store).event(event_id)
+    if event is None:
+        raise Misconfigured(
+            f"no event {event_id} is in the log: `consent-relay events tail` shows ids, "
+            "and store.retention says how long events are kept"
+        )
+    return event
+
+
+async def _delivery(
+    store: Store, event: Event, endpoint: Endpoint, attempts: Sequence[Attempt], *, mask_numbers: bool
+) -> DeliveryLine:
+    """Owed, or settled: then the attempts tell whether it arrived, and the routing whether it was meant to."""
+    owed = await Backlog(store).owed(endpoint.id, limit=_DEEPEST)
+    if found := next((each for each in owed if each.event == event.id), None):
+        return _line(found, mask_numbers=mask_numbers)
+    made = [attempt for attempt in attempts if attempt.endpoint == endpoint.id]
+    is_done = any(attempt.record.outcome == "done" for attempt in made)
+    return DeliveryLine(
+        endpoint=endpoint.id,
+        event_id=event.id,
+        msisdn=shown(event.msisdn, mask_numbers=mask_numbers),
+        state="delivered" if is_done else "not_sent",
+        attempts=len(made),
+        due_at=None,
+        reason="" if is_done else _why_not(event, endpoint),
+    )
+
+
+def _why_not(event: Event, endpoint: Endpoint) -> str:
+    if event.superseded:
+        return "too late: something newer had decided"
+    if not route(event, (endpoint,)):
+        return f"the endpoint does not want it (events {', '.join(endpoint.events)}, format {endpoint.format})"
+    return "not routed yet, or delivered so long ago that its attempts are forgotten, or the endpoint is younger"
+
+
+async def _retried(store: Store, endpoint: Endpoint, event: Event) -> Retried:
+    result = await Queue(store).retry(endpoint.id, event, is_urgent=event.type is EventType.OPTED_OUT)
+    return Retried(endpoint=endpoint.id, event_id=event.id, result=result)
+
+
+def _line(owed: Owed, *, mask_numbers: bool) -> DeliveryLine:
+    return DeliveryLine(
+        endpoint=owed.endpoint,
+        event_id=owed.event,
+        msisdn=shown(owed.msisdn, mask_numbers=mask_numbers),
+        state=owed.state,
+        attempts=owed.attempts,
+        due_at=moment(owed.due_at) if owed.due_at else None,
+        reason=owed.reason,
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptLine:
+    return AttemptLine(
+        endpoint=attempt.endpoint,
+        at=moment(attempt.at),
+        number=attempt.record.number,
+        outcome=attempt.record.outcome,
+        status=attempt.record.status,
+        ms=attempt.record.took_ms,
+        error=attempt.record.error,
+        response=attempt.record.response,
+    )

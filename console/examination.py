@@ -1,0 +1,91 @@
+"""What is there to see? Configuration, store and processes, each looked at even when another is away."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+
+from config.settings import Settings, load
+from consent.errors import ConsentError, Misconfigured
+from consent.ledger import Registry, Store
+from consent.ledger.keys import REGISTRY_META
+from consent.ledger.store import inspect
+from console import checkup
+from console.access import named, opened
+from console.addresses import local_url
+from console.checkup import Finding, bad, ok, warning
+from console.server_binary import find_binary
+from receiver.codecs import CODECS
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_OVERCOMMIT = Path("/proc/sys/vm/overcommit_memory")
+
+
+def configuration(config: Path | None, file: Path | None) -> tuple[Settings | None, list[Finding]]:
+    """None: with mistakes in it, nothing else can be judged."""
+    try:
+        settings = load(config, providers=CODECS)
+    except Misconfigured as wrong:
+        return None, [bad("configuration", line.strip()) for line in str(wrong).splitlines()]
+    return settings, [
+        ok("configuration", str(file.absolute()) if file else "no file: the defaults and the environment")
+    ]
+
+
+def machine(settings: Settings) -> Iterator[Finding]:
+    """What the embedded store stands on."""
+    if not settings.store.is_embedded:
+        return
+    try:
+        yield ok("embedded store", f"{find_binary()}, files in {settings.store.data_dir}")
+    except Misconfigured as missing:
+        yield bad("embedded store", str(missing))
+    if _OVERCOMMIT.exists() and _OVERCOMMIT.read_text("ascii").strip() == "0":
+        yield warning(
+            "memory", "rewriting the store's log may fail when memory is short: sysctl vm.overcommit_memory=1"
+        )
+
+
+async def store(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        async with opened(settings.store) as reached:
+            async for finding in _reached(reached, settings):
+                yield finding
+    except ConsentError as away:
+        yield bad("store", str(away))
+
+
+async def _reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    server = await inspect(store.redis)
+    yield ok("store", f"{server.name} {server.version} at {named(settings.store)}")
+    for finding in checkup.of_server(server, settings):
+        yield finding
+    kept = await store.redis.hget(REGISTRY_META, "partitions")
+    yield checkup.of_layout(kept.decode() if kept else None, settings)
+    seconds, microseconds = await store.redis.time()
+    yield checkup.of_clocks(round(seconds * 1000 + microseconds / 1000 - time.time_ns() / 1_000_000))
+    for finding in checkup.of_registry(await Registry(store).directory()):
+        yield finding
+
+
+async def processes(settings: Settings) -> list[Finding]:
+    receiver, dispatcher = settings.receiver, settings.dispatcher
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+        return [
+            await _answering(session, "receiver", local_url(receiver.host, receiver.port) + "/healthz"),
+            await _answering(
+                session, "receiver", local_url(receiver.internal_host, receiver.internal_port) + "/readyz"
+            ),
+            await _answering(session, "dispatcher", local_url(dispatcher.host, dispatcher.port) + "/readyz"),
+        ]
+
+
+async def _answering(session: aiohttp.ClientSession, name: str, url: str) -> Finding:
+    try:
+        async with session.get(url) as response:
+            said = (await response.text(errors="replace")).strip()[:200]
+            status = response.status
+    except (aiohttp.ClientError, TimeoutError):
+        return bad(name, f"nothing answers at {url}: start it with `consent-relay up` or `consent-relay {name}`")
+    return ok(name, f"{said} at {url}") if status == 200 else bad(name, f"HTTP {status} at {url}: {said}")

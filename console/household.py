@@ -1,0 +1,100 @@
+"""Which processes make a whole installation, and what happens before the first webhook? Store, registry, the rest."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+
+from config.settings import Settings
+from consent.errors import StoreUnavailable
+from consent.ledger import Registry
+from consent.model import Source
+from console import applying, demo, embedded
+from console.access import writing
+from console.addresses import local_url
+from console.applying import Step
+from console.child import Child
+from console.lookup import sources_of
+
+_SILENT_S = 30.0
+_POLL_S = 0.05
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+@dataclass(slots=True)
+class Beginning:
+    """What the preparations found out, for the announcement."""
+
+    sample: demo.Demo | None = None
+    steps: tuple[Step, ...] = ()
+    sources: Sequence[Source] = field(default=(), repr=False)
+
+
+async def children(settings: Settings, file: Path | None, beginning: Beginning) -> list[Child]:
+    """In the order of their start. `beginning` is filled in before the receiver starts."""
+    environment = {**os.environ, "CONSENT_RELAY_CONFIG": str(file)} if file else None
+    receiver, dispatcher = settings.receiver, settings.dispatcher
+    return [
+        *([await embedded.prepared(settings.store)] if settings.store.is_embedded else []),
+        Child(
+            name="receiver",
+            command=_module("receiver"),
+            env=environment,
+            prelude=partial(prepare, settings, beginning, may_demonstrate=file is None),
+            ready=partial(wait_ready, local_url(receiver.internal_host, receiver.internal_port)),
+        ),
+        Child(
+            name="dispatcher",
+            command=_module("dispatcher"),
+            env=environment,
+            ready=partial(wait_ready, local_url(dispatcher.host, dispatcher.port)),
+            stop_timeout=dispatcher.timeout / 1000 + 5,
+        ),
+    ]
+
+
+async def prepare(settings: Settings, beginning: Beginning, *, may_demonstrate: bool) -> None:
+    """Apply what is declared; where nothing is, and nobody was ever registered, make something to play with."""
+    async with writing(settings) as store:
+        registry = Registry(store)
+        directory = await registry.directory()
+        if may_demonstrate and settings.declares_nothing and directory.version == 0:
+            beginning.sample = demo.registry(secrets.token_bytes(demo.RANDOM_BYTES))
+            for row in beginning.sample.rows:
+                await registry.put(row)
+        planned = applying.plan(settings, directory, secrets.token_bytes)
+        beginning.steps = await applying.carry_out(planned, registry)
+        beginning.sources = sources_of(await registry.directory())
+
+
+async def wait_ready(url: str) -> None:
+    """As long as it answers that it is not ready yet, its own log says why: wait. Silence is another matter."""
+    clock = asyncio.get_running_loop().time
+    silent_since = clock()
+    async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
+        while clock() - silent_since < _SILENT_S:
+            status = await _status(session, f"{url}/readyz")
+            if status == 200:
+                return
+            silent_since = clock() if status else silent_since
+            await asyncio.sleep(_POLL_S)
+    raise StoreUnavailable(f"nothing answers at {url} within {_SILENT_S:g} s")
+
+
+async def _status(session: aiohttp.ClientSession, url: str) -> int | None:
+    try:
+        async with session.get(url) as response:
+            return response.status
+    except (aiohttp.ClientError, TimeoutError):
+        return None
+
+
+def _module(name: str) -> list[str]:
+    """-P: a directory called "config" where we happen to be started shall not be taken for ours."""
+    return [sys.executable, "-P", "-m", name]

@@ -1,0 +1,99 @@
+"""Which one is meant? A name as an operator types it, to what the registry has; or what there is instead. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from consent.directory import Directory
+from consent.errors import Misconfigured
+from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Source
+
+Row = TypeVar("Row")
+
+_SHOWN = 10
+
+
+def accounts_meant(directory: Directory, name: str | None) -> tuple[Account, ...]:
+    """All of them, or the one that is named."""
+    return tuple(directory.accounts.values()) if name is None else (account_meant(directory, name),)
+
+
+def account_meant(directory: Directory, name: str | None) -> Account:
+    """Without a name, the only one."""
+    if name is None:
+        return _only(list(directory.accounts.values()), "account", lambda account: account.id, remedy="name one")
+    if found := directory.accounts.get(AccountId(name)):
+        return found
+    raise _unknown("account", name, directory.accounts)
+
+
+def endpoint_meant(directory: Directory, name: str) -> Endpoint:
+    """ "acme/crm", or "crm" where only one account has such an endpoint."""
+    return _named(directory.endpoints.values(), "endpoint", name, lambda endpoint: endpoint.id)
+
+
+def source_meant(directory: Directory, name: str | None, *, provider: str) -> Source:
+    """Without a name, the only one of this provider."""
+    sources = [source for source in sources_of(directory) if source.provider == provider]
+    if name is None:
+        return _only(sources, f"source of {provider}", source_name, remedy="name one with --source")
+    return _named(sources, f"source of {provider}", name, source_name)
+
+
+def campaign_meant(directory: Directory, account: AccountId, name: str | None) -> Campaign:
+    campaigns = directory.campaigns_of(account)
+    if name is None:
+        return _only(
+            campaigns, f"campaign of {account}", lambda campaign: campaign.id, remedy="name one with --campaign"
+        )
+    if found := directory.campaign(account, CampaignId(name)):
+        return found
+    raise _unknown(f"campaign of {account}", name, [campaign.id for campaign in campaigns])
+
+
+def endpoint_id(directory: Directory, name: str) -> EndpointId:
+    """Of a new one: its account must be there already."""
+    account, slash, own = name.rpartition("/")
+    return EndpointId(f"{account_meant(directory, account if slash else None).id}/{own}")
+
+
+def sources_of(directory: Directory) -> list[Source]:
+    return sorted(directory.sources_by_token.values(), key=lambda source: (source.account, source.id))
+
+
+def source_name(source: Source) -> str:
+    return f"{source.account}/{source.id}"
+
+
+def _named(rows: Iterable[Row], kind: str, name: str, name_of: Callable[[Row], str]) -> Row:
+    by_name = {name_of(row): row for row in rows}
+    if name in by_name:
+        return by_name[name]
+    matching = [full for full in by_name if full.rpartition("/")[2] == name]
+    if len(matching) > 1:
+        raise Misconfigured(f"several accounts have a {kind} {name}: say {' or '.join(matching)}")
+    if not matching:
+        raise _unknown(kind, name, by_name)
+    return by_name[matching[0]]
+
+
+def _only(rows: Sequence[Row], kind: str, name_of: Callable[[Row], str], *, remedy: str) -> Row:
+    match rows:
+        case [row]:
+            return row
+        case []:
+            raise Misconfigured(f"there is no {kind} yet: declare one in the configuration file, and `apply` it")
+        case _:
+            raise Misconfigured(f"there is more than one {kind}, so {remedy}: {_listed(map(name_of, rows))}")
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> Misconfigured:
+    names = list(known)
+    if near := get_close_matches(name, names, n=1):
+        return Misconfigured(f"there is no {kind} {name}; did you mean {near[0]}?")
+    return Misconfigured(f"there is no {kind} {name}; {f'there are: {_listed(names)}' if names else 'there is none'}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_SHOWN]) + (", …" if len(listed) > _SHOWN else "")

@@ -1,0 +1,136 @@
+"""Who takes a connection? We, as long as plain posts come over it; aiohttp, from the first byte that is anything else.
+
+A connection starts here. `plain.read` either understands what arrived, whole, and then it is answered here; or the
+transport is handed to aiohttp's protocol together with the untouched bytes, for good. Only asyncio's public ways are
+used: aiohttp is handed a new connection that happens to have data already. Why: aiohttp's request and response objects
+cost more than all that we do with a webhook (bench/README.md, docs/adr/0006-plain-posts.md).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from config.probes import Handler, server_of
+from receiver import plain
+from receiver.answers import serialised
+from receiver.codecs.codec import Reply
+from receiver.inbound import Inbound
+
+ReplyTo = Callable[[str, Inbound], Awaitable[Reply]]
+"""(token, request) -> what to tell the provider. Raises nothing."""
+
+_IDLE_S = 75.0
+"""How long a connection may be silent; aiohttp's own figure."""
+_SWEEP_S = 15.0
+_MOST_WAITING = 256 * 1024
+"""Bytes of further requests, sent before the answer to the first: then reading pauses."""
+
+
+class Door:
+    """All connections that have brought nothing but plain posts so far."""
+
+    def __init__(self, reply_to: ReplyTo, others: Callable[[], asyncio.Protocol], *, max_body: int) -> None:
+        self.reply_to = reply_to
+        self.others = others
+        self.max_body = max_body
+        self.is_closing = False
+        self.connections: set[Connection] = set()
+
+    async def close_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            for connection in [*self.connections]:
+                connection.close_if_silent(since=loop.time() - _IDLE_S)
+
+    async def drain(self, grace: float) -> None:
+        """Close what is idle, let what is under way be answered."""
+        self.is_closing = True
+        for connection in [*self.connections]:
+            connection.close_if_silent(since=float("inf"))
+        under_way = [connection.answering for connection in self.connections if connection.answering]
+        if under_way:
+            await asyncio.wait(under_way, timeout=grace)
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._data = b""
+        self._last_heard = self._loop.time()
+        self.answering: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # of a TCP server, so it reads and writes
+        self._door.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._door.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._data = self._data + data if self._data else data
+        if self.answering is None:
+            self._next()
+        elif len(self._data) > _MOST_WAITING and self._transport is not None:
+            self._transport.pause_reading()
+
+    def close_if_silent(self, *, since: float) -> None:
+        if self.answering is None and self._last_heard < since and self._transport is not None:
+            self._transport.close()
+
+    def _next(self) -> None:
+        found = plain.read(self._data)
+        if found is None or len(found[0].inbound.body) > self._door.max_body:
+            self._hand_over()
+            return
+        post, end = found
+        self._data = self._data[end:]
+        self._last_heard = self._loop.time()
+        self.answering = self._loop.create_task(self._answer(post))
+
+    async def _answer(self, post: plain.PlainPost) -> None:
+        reply = await self._door.reply_to(post.token, post.inbound)
+        self.answering = None
+        transport = self._transport
+        if transport is None:  # it hung up; what it reported is recorded, and it will send it again
+            return
+        transport.write(serialised(reply, closing=self._door.is_closing))
+        if self._door.is_closing:
+            transport.close()
+        elif self._data:
+            transport.resume_reading()
+            self._next()
+
+    def _hand_over(self) -> None:
+        transport, data = self._transport, self._data
+        if transport is None:
+            return
+        self._door.connections.discard(self)
+        self._transport, self._data = None, b""
+        other = self._door.others()
+        transport.set_protocol(other)
+        other.connection_made(transport)
+        other.data_received(data)
+
+
+@asynccontextmanager
+async def open_door(
+    reply_to: ReplyTo, handler: Handler, host: str, port: int, *, max_body: int, grace: float = 5.0
+) -> AsyncIterator[int]:
+    """Serve plain posts by `reply_to`, all else by `handler`. Yields the port. On the way out: stop accepting, let
+    requests under way be answered within `grace` seconds, close."""
+    loop = asyncio.get_running_loop()
+    server = server_of(handler, max_body=max_body)
+    door = Door(reply_to, server, max_body=max_body)
+    listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024)
+    sweeping = loop.create_task(door.close_idle())
+    try:
+        yield int(listener.sockets[0].getsockname()[1])
+    finally:
+        listener.close()
+        sweeping.cancel()
+        server.pre_shutdown()
+        await asyncio.gather(door.drain(grace), server.shutdown(grace))

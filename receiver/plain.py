@@ -1,0 +1,61 @@
+"""Is this, whole, the one request that we get all day? A pure reader of plain webhook posts.
+
+    POST /hooks/{token} HTTP/1.1, headers of visible ASCII, one Content-Length, the body all there, nothing unusual
+
+`read` understands such a request completely, or says None; then aiohttp reads the same bytes, and answers whatever they
+are. So nothing here has to be lenient, and a doubt costs only time (docs/adr/0006-plain-posts.md).
+"""
+
+import re
+from typing import NamedTuple
+
+from receiver.inbound import Inbound
+
+_LONGEST_HEAD = 8190
+"""aiohttp's own limit for a line; a head as long as that is not the one we get all day."""
+
+# RFC 9110 tokens, a colon, then visible ASCII. No folded lines, no space before the colon, no bare line feeds.
+_HEAD = re.compile(
+    rb"POST /hooks/([A-Za-z0-9_~-]{1,256}) HTTP/1\.1\r\n"
+    rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
+)
+# What says how to read the body or what becomes of the connection; anything else in a head is none of our business.
+_TELLING = re.compile(
+    rb"^(content-length|content-type|connection|transfer-encoding|content-encoding|expect|upgrade|trailer|te|host)"
+    rb":[ \t]*([^\r]*?)[ \t]*\r$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HARMLESS = frozenset({b"content-length", b"content-type", b"host"})
+_LENGTH = re.compile(rb"[0-9]{1,7}")
+
+
+class PlainPost(NamedTuple):
+    token: str
+    inbound: Inbound
+
+
+def read(data: bytes) -> tuple[PlainPost, int] | None:
+    """The request at the start of `data`, and where it ends."""
+    found = _HEAD.match(data, 0, _LONGEST_HEAD)
+    if found is None:
+        return None
+    told: dict[bytes, bytes] = {}
+    for name, value in _TELLING.findall(found[2]):
+        word = name.lower()
+        is_plain = word in _HARMLESS or (word == b"connection" and value.lower() == b"keep-alive")
+        if not is_plain or word in told:
+            return None
+        told[word] = value
+    length = told.get(b"content-length", b"")
+    if not _LENGTH.fullmatch(length):
+        return None
+    end = found.end() + int(length)
+    if len(data) < end:
+        return None
+    inbound = Inbound(
+        method="POST",
+        query="",
+        content_type=told.get(b"content-type", b"").decode("ascii"),
+        body=data[found.end() : end],
+    )
+    return PlainPost(found[1].decode("ascii"), inbound), end

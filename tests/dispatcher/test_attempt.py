@@ -1,0 +1,310 @@
+"""From the claim to the settling, with the real store and an endpoint that answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from standardwebhooks.webhooks import Webhook
+from structlog.testing import capture_logs
+
+from consent.directory import Directory
+from consent.errors import StoreUnavailable
+from consent.ledger import Backlog, Ledger, Owed, Queue, Registry, Store
+from consent.model import Endpoint, Lease, Millis, Partition, Recorded
+from dispatcher.app import system_clock
+from dispatcher.attempt import Attempts
+from dispatcher.retry import RetryPolicy
+from dispatcher.send import Sender
+from tests.builders import SECRET, a_campaign, a_delivery, a_stop, an_endpoint
+from tests.e2e.installation import eventually
+
+POLICY = RetryPolicy(schedule=(Millis(0), Millis(60_000), Millis(120_000)), jitter_ratio=0)
+
+Ordered = Callable[..., Awaitable[Lease]]
+
+
+class Sink:
+    """Answers as it is told to, and keeps what it got."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.received: list[Any] = []
+        self.url = ""
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.received.append(Webhook(SECRET).verify(await request.read(), dict(request.headers)))
+        return web.Response(status=self.status, headers=self.headers, text="as you like")
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    sink = Sink()
+    application = web.Application()
+    application.router.add_post("/hook", sink.take)
+    async with TestServer(application) as server:
+        sink.url = str(server.make_url("/hook"))
+        yield sink
+
+
+@pytest.fixture
+async def attempts(queue: Queue, registry: Registry) -> AsyncIterator[Attempts]:
+    async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
+        yield Attempts(queue, registry, sender, POLICY)
+
+
+@pytest.fixture
+def crm(sink: Sink) -> Endpoint:
+    return an_endpoint("crm", url=sink.url)
+
+
+@pytest.fixture
+def directory(crm: Endpoint) -> Directory:
+    return Directory.of(1, campaigns=[a_campaign()], endpoints=[crm])
+
+
+@pytest.fixture
+def ordered(ledger: Ledger, queue: Queue, crm: Endpoint) -> Ordered:
+    """Somebody has stopped, and this is the lease of the delivery that says so; its `attempt`th."""
+
+    async def lease(*, attempt: int = 1) -> Lease:
+        assert isinstance(await ledger.apply(a_stop(at=system_clock())), Recorded)
+        for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+            await queue.fan_out(stretch, [a_delivery(event, crm) for event in stretch.events])
+        for _ in range(attempt - 1):
+            await queue.settle(await claimed(queue, crm), "retry", None, wait=Millis(0))
+        return await claimed(queue, crm)
+
+    return lease
+
+
+async def claimed(queue: Queue, endpoint: Endpoint, token: str = "mine") -> Lease:
+    (lease,) = [lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint.id: 9}, token=token)]
+    return lease
+
+
+async def owed(backlog: Backlog, endpoint: Endpoint) -> Owed:
+    (one,) = await backlog.owed(endpoint.id)
+    return one
+
+
+async def due_in(queue: Queue, lease: Lease) -> int:
+    look = await queue.look(lease.partition)
+    return look.due[lease.endpoint] - look.now
+
+
+async def test_what_is_delivered_is_done_and_on_record(
+    attempts: Attempts, ordered: Ordered, directory: Directory, backlog: Backlog, sink: Sink, crm: Endpoint
+) -> None:
+    lease = await ordered()
+
+    with capture_logs() as logs:
+        await attempts.make(lease, directory, system_clock)
+
+    (body,) = sink.received
+    assert (body["type"], body["data"]["event_id"]) == ("consent.opted_out", lease.event_id)
+    assert body["data"]["campaign"]["title"] == "My Campaign Name"
+    assert await backlog.owed(crm.id) == []
+    (attempt,) = await backlog.attempts(lease.event_id)
+    assert (attempt.record.outcome, attempt.record.status, attempt.record.error) == ("done", 200, "")
+    (line,) = logs
+    assert (line["event"], line["outcome"], line["attempt"]) == ("delivery.attempted", "delivered", 1)
+    assert line["since_received_ms"] >= line["ms"] >= 0
+
+
+async def test_a_failure_is_tried_again_when_the_schedule_says(
+    attempts: Attempts,
+    ordered: Ordered,
+    directory: Directory,
+    queue: Queue,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+) -> None:
+    sink.status = 500
+    lease = await ordered()
+
+    with capture_logs() as logs:
+        await attempts.make(lease, directory, system_clock)
+
+    assert await due_in(queue, lease) == pytest.approx(60_000, abs=2000)
+    assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 1)
+    (attempt,) = await backlog.attempts()
+    assert (attempt.record.outcome, attempt.record.error, attempt.record.response) == (
+        "retry",
+        "http_500",
+        "as you like",
+    )
+    assert (logs[0]["log_level"], logs[0]["reason"], logs[0]["again_in_s"]) == ("warning", "http_500", 60)
+
+
+async def test_an_endpoint_that_asks_for_time_gets_it(
+    attempts: Attempts, ordered: Ordered, directory: Directory, queue: Queue, sink: Sink
+) -> None:
+    sink.status, sink.headers = 503, {"Retry-After": "90"}
+    lease = await ordered()
+
+    await attempts.make(lease, directory, system_clock)
+
+    assert await due_in(queue, lease) == pytest.approx(90_000, abs=2000)
+
+
+async def test_a_refused_connection_is_a_failure_like_any_other(
+    attempts: Attempts, ordered: Ordered, queue: Queue, backlog: Backlog, sink: Sink, crm: Endpoint
+) -> None:
+    lease = await ordered()
+    nowhere = Directory.of(1, endpoints=[an_endpoint("crm", url="http://127.0.0.1:1/hook")])
+
+    await attempts.make(lease, nowhere, system_clock)
+
+    (attempt,) = await backlog.attempts()
+    assert attempt.record.status is None
+    assert attempt.record.error.startswith("connect_refused")
+    assert await due_in(queue, lease) > 50_000
+
+
+async def test_410_disables_the_endpoint_and_holds_the_delivery(
+    attempts: Attempts,
+    ordered: Ordered,
+    directory: Directory,
+    registry: Registry,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+) -> None:
+    await registry.put(crm)
+    sink.status = 410
+    lease = await ordered()
+
+    await attempts.make(lease, directory, system_clock)
+
+    assert "410" in (await registry.directory()).endpoints[crm.id].disabled
+    held = await owed(backlog, crm)
+    assert (held.event, held.state, held.attempts) == (lease.event_id, "due", 0)
+    (attempt,) = await backlog.attempts()
+    assert (attempt.record.outcome, attempt.record.status) == ("hold", 410)
+
+
+async def test_after_the_last_attempt_it_is_parked_and_can_be_replayed(
+    attempts: Attempts,
+    ordered: Ordered,
+    directory: Directory,
+    queue: Queue,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+) -> None:
+    sink.status = 500
+    lease = await ordered(attempt=3)
+
+    await attempts.make(lease, directory, system_clock)
+
+    dead = await owed(backlog, crm)
+    assert (dead.state, dead.attempts, dead.reason) == ("dead", 3, "gave up after 3 attempts: http_500")
+    assert lease.event is not None
+    assert await queue.retry(crm.id, lease.event, is_urgent=True) == "revived"
+    sink.status = 200
+    await attempts.make(await claimed(queue, crm), directory, system_clock)
+    assert await backlog.owed(crm.id) == []
+
+
+@pytest.mark.parametrize("known", [[], [an_endpoint("crm", disabled="gone")]])
+async def test_what_cannot_be_served_here_is_given_back_untried(
+    attempts: Attempts,
+    ordered: Ordered,
+    queue: Queue,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+    known: list[Endpoint],
+) -> None:
+    lease = await ordered()
+
+    await attempts.make(lease, Directory.of(1, endpoints=known), system_clock)
+
+    assert sink.received == []
+    assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 0)
+    assert 0 < await due_in(queue, lease) <= 5000
+    assert await backlog.attempts() == []
+
+
+async def test_an_event_that_is_no_longer_in_the_log_is_parked(
+    attempts: Attempts,
+    ordered: Ordered,
+    directory: Directory,
+    queue: Queue,
+    store: Store,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+) -> None:
+    lease = await ordered()
+    await queue.settle(lease, "release", None, wait=Millis(0))
+    await store.redis.delete(store.keys[lease.partition].log)
+    without_event = await claimed(queue, crm)
+
+    await attempts.make(without_event, directory, system_clock)
+
+    assert without_event.event is None
+    dead = await owed(backlog, crm)
+    assert (dead.state, dead.reason) == ("dead", "the event is no longer in the log")
+    assert sink.received == []
+
+
+async def test_who_lost_the_lease_changes_nothing_and_says_so(
+    attempts: Attempts, ordered: Ordered, directory: Directory, queue: Queue, backlog: Backlog, crm: Endpoint
+) -> None:
+    lost = await ordered()
+    await queue.settle(lost, "release", None, wait=Millis(0))
+    found = await claimed(queue, crm, token="theirs")
+
+    with capture_logs() as logs:
+        await attempts.make(lost, directory, system_clock)
+
+    assert [line["event"] for line in logs] == ["delivery.attempted", "lease.lost"]
+    assert (await owed(backlog, crm)).state == "in_flight"
+    assert await queue.settle(found, "done", None, wait=Millis(0))
+
+
+@asynccontextmanager
+async def refusing(store: Store) -> AsyncIterator[None]:
+    """Meanwhile the store runs no function."""
+    await store.redis.execute_command("ACL", "SETUSER", "default", "-fcall")
+    try:
+        yield
+    finally:
+        await store.redis.execute_command("ACL", "SETUSER", "default", "+fcall")
+
+
+async def test_what_was_sent_is_settled_once_the_store_takes_it(
+    attempts: Attempts,
+    ordered: Ordered,
+    directory: Directory,
+    store: Store,
+    backlog: Backlog,
+    sink: Sink,
+    crm: Endpoint,
+) -> None:
+    lease = await ordered()
+    with capture_logs() as logs:
+        async with refusing(store):
+            making = asyncio.create_task(attempts.make(lease, directory, system_clock))
+            await eventually(lambda: any(line["event"] == "delivery.unsettled" for line in logs))
+        await making
+
+    assert len(sink.received) == 1
+    assert logs[1]["error"].startswith("the store refused")
+    assert await backlog.owed(crm.id) == []
+
+
+async def test_what_the_store_does_not_take_back_is_said(attempts: Attempts, ordered: Ordered, store: Store) -> None:
+    lease = await ordered()
+
+    async with refusing(store):
+        with pytest.raises(StoreUnavailable):
+            await attempts.release(lease, Millis(0))

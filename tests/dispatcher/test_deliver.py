@@ -1,0 +1,266 @@
+"""The loop claims what there is room for, gives back what does not end, and wakes when there is something to do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
+
+from consent.directory import Directory
+from consent.ledger import Backlog, Ledger, Queue, Registry, Store
+from consent.model import Endpoint, Millis, Msisdn, Partition
+from dispatcher.app import system_clock
+from dispatcher.attempt import Attempts
+from dispatcher.deliver import Delivering
+from dispatcher.retry import RetryPolicy
+from dispatcher.send import Sender
+from tests.builders import a_delivery, a_stop, an_endpoint
+from tests.e2e.installation import eventually
+
+NUMBERS = [Msisdn(f"1650242{n:04}") for n in range(10)]
+
+Order = Callable[[int], Awaitable[None]]
+Build = Callable[..., Delivering]
+
+
+class Sink:
+    """Holds each request until it may answer."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.may_answer = asyncio.Event()
+        self.under_way = 0
+        self.most_at_once = 0
+        self.answered = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        await request.read()
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            await self.may_answer.wait()
+        finally:
+            self.under_way -= 1
+        self.answered += 1
+        return web.Response(status=self.status)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    sink = Sink()
+    application = web.Application()
+    application.router.add_post("/hook", sink.take)
+    async with TestServer(application) as server:
+        sink.url = str(server.make_url("/hook"))
+        yield sink
+        sink.may_answer.set()
+
+
+@pytest.fixture
+def crm(sink: Sink) -> Endpoint:
+    return an_endpoint("crm", url=sink.url)
+
+
+@pytest.fixture
+async def build(queue: Queue, registry: Registry, crm: Endpoint) -> AsyncIterator[Build]:
+    async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
+
+        def delivering(*, concurrency: int = 100, schedule: tuple[int, ...] = (0, 50, 3_600_000)) -> Delivering:
+            policy = RetryPolicy(schedule=tuple(map(Millis, schedule)), jitter_ratio=0)
+            attempts = Attempts(queue, registry, sender, policy)
+            built = Delivering(queue, attempts, partitions=4, concurrency=concurrency)
+            built.directory = Directory.of(1, endpoints=[crm])
+            return built
+
+        yield delivering
+
+
+@pytest.fixture
+def order(ledger: Ledger, queue: Queue, crm: Endpoint) -> Order:
+    """So many numbers have stopped, and the endpoint is to be told."""
+
+    async def ordered(numbers: int) -> None:
+        for msisdn in NUMBERS[:numbers]:
+            await ledger.apply(a_stop(msisdn=msisdn, at=system_clock()))
+        for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+            await queue.fan_out(stretch, [a_delivery(event, crm) for event in stretch.events])
+
+    return ordered
+
+
+async def turn(delivering: Delivering) -> float | None:
+    async with asyncio.timeout(5):
+        return await delivering.turn(system_clock)
+
+
+async def test_what_is_due_is_delivered(
+    build: Build, order: Order, sink: Sink, backlog: Backlog, crm: Endpoint
+) -> None:
+    delivering = build()
+    sink.may_answer.set()
+    await order(10)
+
+    assert await turn(delivering) == 0
+    await delivering.drain(5)
+
+    assert sink.answered == 10
+    assert (await backlog.depth(crm.id)).owed == 0
+
+
+async def test_no_more_is_in_flight_than_may_be_and_room_wakes_the_loop(build: Build, order: Order, sink: Sink) -> None:
+    delivering = build(concurrency=3)
+    await order(10)
+    first = asyncio.create_task(turn(delivering))
+    await eventually(lambda: sink.under_way == 3)
+
+    sink.may_answer.set()
+    await first
+    while sink.answered < 10:
+        await turn(delivering)
+    await delivering.drain(5)
+
+    assert (sink.answered, sink.most_at_once) == (10, 3)
+
+
+async def test_an_endpoint_gets_no_more_at_once_than_it_allows(
+    build: Build, order: Order, sink: Sink, queue: Queue
+) -> None:
+    delivering = build()
+    delivering.directory = Directory.of(1, endpoints=[an_endpoint("crm", url=sink.url, max_in_flight=2)])
+    await order(10)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 2)
+
+    waiting = asyncio.create_task(turn(delivering))
+    sink.may_answer.set()
+    await waiting
+    while sink.answered < 10:
+        await turn(delivering)
+
+    assert sink.most_at_once == 2
+    await delivering.drain(5)
+
+
+async def test_the_loop_rests_until_a_retry_is_due(build: Build, order: Order, sink: Sink) -> None:
+    delivering = build()
+    sink.status = 500
+    sink.may_answer.set()
+    await order(1)
+    await turn(delivering)
+    await eventually(lambda: sink.answered == 1)
+
+    sink.status = 200
+    while sink.answered < 2:
+        await turn(delivering)
+
+    await delivering.drain(5)
+
+
+async def test_a_resting_loop_is_woken(build: Build) -> None:
+    delivering = build()
+    resting = asyncio.create_task(turn(delivering))
+    await asyncio.sleep(0)
+
+    delivering.wake()
+
+    assert await resting == 0
+
+
+async def test_once_stopped_it_claims_nothing_more(build: Build, order: Order, sink: Sink) -> None:
+    delivering = build()
+    resting = asyncio.create_task(turn(delivering))
+    await asyncio.sleep(0)
+    delivering.stop()
+    await resting
+    await order(1)
+
+    assert await turn(delivering) is None
+    assert sink.under_way == 0
+
+
+async def test_what_does_not_end_in_time_is_given_back_untried(
+    build: Build, order: Order, sink: Sink, backlog: Backlog, crm: Endpoint
+) -> None:
+    delivering = build()
+    await order(3)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 3)
+
+    with capture_logs() as logs:
+        await delivering.drain(0)
+
+    assert [(line["event"], line["count"]) for line in logs] == [("deliveries.released", 3)]
+    assert [(owed.state, owed.attempts) for owed in await backlog.owed(crm.id)] == [("due", 0)] * 3
+
+
+async def test_a_dispatcher_with_nothing_in_flight_drains_at_once(build: Build) -> None:
+    await build().drain(60)
+
+
+async def test_a_heartbeat_keeps_the_leases_of_slow_attempts(
+    build: Build, order: Order, sink: Sink, store: Store
+) -> None:
+    delivering = build()
+    await order(3)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 3)
+    await expire_leases(store)
+
+    assert await delivering.heartbeat() > 0
+
+    assert all(expiry > system_clock() for expiry in await expiries(store))
+    sink.may_answer.set()
+    await delivering.drain(5)
+    assert await expiries(store) == []
+
+
+async def test_a_heart_with_nothing_to_keep_beats_on(build: Build) -> None:
+    assert 0 < await build().heartbeat() < 8
+
+
+async def test_what_a_dead_dispatcher_held_is_taken_over(
+    build: Build, order: Order, sink: Sink, queue: Queue, store: Store, crm: Endpoint
+) -> None:
+    await order(2)
+    for partition in range(4):
+        await queue.claim(Partition(partition), {crm.id: 9}, token="dead")
+    await expire_leases(store)
+    delivering = build()
+    sink.may_answer.set()
+
+    with capture_logs() as logs:
+        while sink.answered < 2:
+            await turn(delivering)
+        await delivering.drain(5)
+
+    assert sum(line["count"] for line in logs if line["event"] == "leases.reaped") == 2
+
+
+async def test_an_attempt_that_breaks_harms_no_other(build: Build, order: Order, sink: Sink, store: Store) -> None:
+    delivering = build()
+    broken = an_endpoint("crm", url=sink.url, format="written by a newer process")
+    delivering.directory = Directory.of(1, endpoints=[broken])
+    await order(1)
+
+    with capture_logs() as logs:
+        await turn(delivering)
+        await delivering.drain(5)
+
+    assert [line["event"] for line in logs] == ["attempt.broke"]
+    assert len(await expiries(store)) == 1
+
+
+async def expire_leases(store: Store) -> None:
+    for keys in store.keys:
+        for lease in await store.redis.zrange(keys.leased, 0, -1):
+            await store.redis.zadd(keys.leased, {lease: 1})
+
+
+async def expiries(store: Store) -> list[float]:
+    return [
+        expiry for keys in store.keys for _, expiry in await store.redis.zrange(keys.leased, 0, -1, withscores=True)
+    ]

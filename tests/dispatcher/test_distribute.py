@@ -1,0 +1,130 @@
+"""Every event is routed once, to those who asked for it, by whichever dispatcher comes first."""
+
+import asyncio
+
+import pytest
+
+from consent.directory import Directory
+from consent.ledger import Backlog, Ledger, Queue
+from consent.model import Endpoint, EventId, Millis, Recorded
+from dispatcher.distribute import Distributing
+from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
+
+CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse", events=("message.*",))
+
+
+@pytest.fixture
+def woken() -> asyncio.Event:
+    return asyncio.Event()
+
+
+@pytest.fixture
+def distributing(queue: Queue, woken: asyncio.Event) -> Distributing:
+    built = Distributing(queue, woken.set)
+    built.directory = Directory.of(1, endpoints=[CRM, WAREHOUSE])
+    return built
+
+
+async def owed_to(backlog: Backlog, endpoint: Endpoint) -> list[EventId]:
+    return [owed.event for owed in await backlog.owed(endpoint.id)]
+
+
+async def test_nothing_is_routed_before_the_registry_was_read(
+    queue: Queue, ledger: Ledger, backlog: Backlog, woken: asyncio.Event
+) -> None:
+    await ledger.apply(a_stop())
+
+    assert await Distributing(queue, woken.set).step() > 0
+
+    assert not woken.is_set()
+    assert set((await queue.cursors()).values()) == {"0-0"}
+
+
+async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_woken(
+    distributing: Distributing, ledger: Ledger, backlog: Backlog, woken: asyncio.Event
+) -> None:
+    stopped, texted = await ledger.apply(a_stop()), await ledger.apply(a_change(None, campaigns=()))
+    assert isinstance(stopped, Recorded)
+    assert isinstance(texted, Recorded)
+
+    assert await distributing.step() == 0
+
+    assert woken.is_set()
+    assert await owed_to(backlog, CRM) == list(stopped.events)
+    assert await owed_to(backlog, WAREHOUSE) == list(texted.events)
+
+
+async def test_a_superseded_event_is_passed_over(
+    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    stopped = await ledger.apply(a_stop(at=NOON + 1000))
+    late = await ledger.apply(a_start(at=NOON))
+    assert isinstance(stopped, Recorded)
+    assert isinstance(late, Recorded)
+
+    await distributing.step()
+
+    assert await owed_to(backlog, CRM) == list(stopped.events)
+    assert await queue.unrouted(await queue.cursors(), block=Millis(1)) == []
+
+
+async def test_what_was_routed_is_not_routed_again(
+    distributing: Distributing, ledger: Ledger, backlog: Backlog, queue: Queue
+) -> None:
+    for n in range(3):
+        await ledger.apply(a_stop(at=NOON + n))
+        await distributing.step()
+
+    assert len(await owed_to(backlog, CRM)) == 3
+    assert await queue.unrouted(await queue.cursors(), block=Millis(1)) == []
+
+
+async def test_two_dispatchers_route_an_event_once_and_both_go_on(
+    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, woken: asyncio.Event
+) -> None:
+    other = Distributing(queue, woken.set)
+    other.directory = distributing.directory
+    await ledger.apply(a_stop(at=NOON))
+    await asyncio.gather(distributing.step(), other.step())
+
+    for n in range(1, 4):
+        await ledger.apply(a_stop(at=NOON + n))
+        await asyncio.gather(distributing.step(), other.step())
+
+    assert len(await owed_to(backlog, CRM)) == 4
+
+
+async def test_one_that_starts_later_goes_on_where_the_last_one_stopped(
+    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, woken: asyncio.Event
+) -> None:
+    await ledger.apply(a_stop(at=NOON))
+    await distributing.step()
+    await ledger.apply(a_stop(at=NOON + 1))
+    successor = Distributing(queue, woken.set)
+    successor.directory = distributing.directory
+
+    await successor.step()
+
+    assert len(await owed_to(backlog, CRM)) == 2
+
+
+async def test_an_event_that_comes_while_it_waits_is_routed_at_once(
+    distributing: Distributing, ledger: Ledger, backlog: Backlog
+) -> None:
+    async with asyncio.timeout(3):
+        waiting = asyncio.create_task(distributing.step())
+        await ledger.apply(a_stop())
+        await waiting
+
+    assert len(await owed_to(backlog, CRM)) == 1
+
+
+async def test_an_event_nobody_wants_moves_the_cursor_alone(queue: Queue, ledger: Ledger, woken: asyncio.Event) -> None:
+    distributing = Distributing(queue, woken.set)
+    distributing.directory = Directory.of(1)
+    await ledger.apply(a_stop())
+
+    await distributing.step()
+
+    assert set((await queue.cursors()).values()) != {"0-0"}
+    assert await queue.owed_endpoints() == set()

@@ -1,0 +1,188 @@
+"""What is asked of the ledger and the queue is answered from what is on record, and changes nothing."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from consent.ledger import Backlog, Ledger, Queue, Store, Stretch
+from consent.model import (
+    AttemptRecord,
+    CampaignId,
+    Delivery,
+    Event,
+    EventId,
+    Millis,
+    Msisdn,
+    Partition,
+    Recorded,
+    Status,
+    UnixMs,
+)
+from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event, an_origin
+
+CRM = an_endpoint("crm")
+NEWS = CampaignId("news")
+RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="http_500", response="oops")
+NUMBERS = [Msisdn(f"1650242{n:04}") for n in range(30)]
+
+
+async def recorded(ledger: Ledger, change: object) -> Event:
+    applied = await ledger.apply(change)  # type: ignore[arg-type]  # always a Change of builders.py
+    assert isinstance(applied, Recorded)
+    event = await ledger.event(applied.events[0])
+    assert event is not None
+    return event
+
+
+async def routed(queue: Queue) -> None:
+    for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+        await queue.fan_out(stretch, [a_delivery(event, CRM) for event in stretch.events])
+
+
+# ── states ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_no_campaigns_have_no_states(ledger: Ledger) -> None:
+    assert await ledger.states(ACME, (), ANN) == []
+
+
+async def test_states_come_in_the_order_asked_none_where_nothing_is_known(ledger: Ledger) -> None:
+    await ledger.apply(a_stop(campaigns=(ALERTS,)))
+    await ledger.apply(a_start(campaigns=(NEWS,)))
+
+    states = await ledger.states(ACME, (NEWS, CampaignId("never seen"), ALERTS), ANN)
+
+    assert [state and state.status for state in states] == [Status.OPTED_IN, None, Status.OPTED_OUT]
+
+
+async def test_a_state_tells_who_how_and_when(ledger: Ledger) -> None:
+    origin = an_origin(keyword="ARRÊT", rule="exact:arret")
+    await ledger.apply(a_start(at=NOON))
+    event = await recorded(ledger, a_stop(at=NOON + 5000, origin=origin))
+
+    state = await ledger.state(ACME, ALERTS, ANN)
+
+    assert state is not None
+    assert (state.status, state.origin, state.actor) == (Status.OPTED_OUT, origin, origin.actor)
+    assert (state.decides_at, state.sequence) == (NOON + 5000, event.sequence)
+    assert (state.opted_in_at, state.opted_out_at, state.is_odd) == (NOON, NOON + 5000, False)
+
+
+async def test_the_state_of_an_odd_number_says_so(ledger: Ledger) -> None:
+    await ledger.apply(a_stop(msisdn=Msisdn("PizzaBot"), is_odd=True))
+
+    state = await ledger.state(ACME, ALERTS, Msisdn("PizzaBot"))
+
+    assert state is not None
+    assert state.is_odd
+
+
+# ── the log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["evt_0_1_0", "evt_99_1_0", "nonsense", ""])
+async def test_an_event_that_never_was_is_not_found(ledger: Ledger, name: str) -> None:
+    assert await ledger.event(EventId(name)) is None
+
+
+async def test_history_stops_at_its_limit(ledger: Ledger) -> None:
+    for n in range(5):
+        await ledger.apply(a_stop(at=NOON + n))
+
+    assert [event.occurred_at for event in await ledger.history(ACME, ANN, limit=2)] == [NOON + 4, NOON + 3]
+
+
+async def test_the_newest_events_of_all_partitions_come_oldest_first(ledger: Ledger) -> None:
+    for n, msisdn in enumerate(NUMBERS):
+        await ledger.apply(a_stop(msisdn=msisdn, at=NOON + n))
+
+    assert [event.msisdn for event in await ledger.newest(7)] == NUMBERS[-7:]
+
+
+async def test_following_tells_what_is_recorded_from_now_on(ledger: Ledger) -> None:
+    await ledger.apply(a_stop(msisdn=NUMBERS[0]))
+    async with asyncio.timeout(5), aclosing(followed(ledger, Millis(20))) as following:
+        found = await anext(following)
+        await ledger.apply(a_stop(msisdn=NUMBERS[0], at=NOON + 1))
+        for msisdn in NUMBERS:
+            await ledger.apply(a_start(msisdn=msisdn, at=NOON + 2))
+        while len(found) < 1 + len(NUMBERS):
+            found += await anext(following)
+
+    assert [event.occurred_at for event in found if event.msisdn == NUMBERS[0]] == [NOON + 1, NOON + 2]
+    assert len({event.id for event in found}) == 1 + len(NUMBERS)
+
+
+async def test_following_tells_of_silence(ledger: Ledger) -> None:
+    async with asyncio.timeout(5), aclosing(followed(ledger, Millis(1))) as following:
+        assert await anext(following) == []
+
+
+async def test_what_nobody_has_routed_is_never_trimmed(ledger: Ledger) -> None:
+    for n in range(300):
+        await ledger.apply(a_stop(at=NOON + n, identities=()))
+
+    trimmed = [await ledger.trim(Partition(p), UnixMs(4_000_000_000_000)) for p in range(4)]
+
+    assert trimmed == [0, 0, 0, 0]
+
+
+def followed(ledger: Ledger, block: Millis) -> AsyncGenerator[list[Event], None]:
+    following = ledger.follow(block=block)
+    assert isinstance(following, AsyncGenerator)
+    return following
+
+
+# ── the queue ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_backlog_shows_no_more_than_was_asked_for(ledger: Ledger, queue: Queue, backlog: Backlog) -> None:
+    for msisdn in NUMBERS:
+        await ledger.apply(a_stop(msisdn=msisdn))
+    await routed(queue)
+    for partition in range(2):
+        for lease in await queue.claim(Partition(partition), {CRM.id: 3}, token="mine"):
+            await queue.settle(lease, "bury", RECORD, wait=Millis(0))
+
+    assert len(await backlog.owed(CRM.id, limit=5)) == 5
+    assert [len(await backlog.dead(CRM.id, limit=n)) for n in (0, 1, 4, 100)] == [0, 1, 4, 6]
+    shown = await backlog.owed(CRM.id, limit=100)
+    assert [owed.state for owed in shown] == ["due"] * 24 + ["dead"] * 6
+    assert (await backlog.depth(CRM.id)).dead == 6
+
+
+async def test_attempts_are_shown_newest_first_of_one_event_or_of_all(
+    ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    ann, bob = [await recorded(ledger, a_stop(msisdn=msisdn)) for msisdn in (ANN, BOB)]
+    await routed(queue)
+    for _ in range(2):
+        for partition in range(4):
+            for lease in await queue.claim(Partition(partition), {CRM.id: 9}, token="mine"):
+                await queue.settle(lease, "retry", RECORD, wait=Millis(0))
+
+    every = await backlog.attempts()
+    assert [attempt.event for attempt in await backlog.attempts(ann.id)] == [ann.id, ann.id]
+    assert {attempt.event for attempt in every} == {ann.id, bob.id}
+    assert [attempt.at for attempt in every] == sorted((attempt.at for attempt in every), reverse=True)
+    assert len(await backlog.attempts(limit=3)) == 3
+
+
+async def test_what_is_no_event_can_neither_be_retried_nor_owed(queue: Queue, store: Store) -> None:
+    stretch = Stretch(partition=Partition(0), before="0-0", after="1-0", events=())
+    nonsense = Delivery(event=EventId("nonsense"), endpoint=CRM.id, msisdn=ANN, is_urgent=True)
+
+    assert await queue.retry(CRM.id, an_event(id="nonsense"), is_urgent=True) == "unknown"
+    with pytest.raises(ValueError, match="nonsense is no event id"):
+        await queue.fan_out(stretch, [nonsense])
+    assert await store.redis.exists(store.keys[0].routed) == 0
+
+
+async def test_who_is_owed_something_is_known(ledger: Ledger, queue: Queue) -> None:
+    assert await queue.owed_endpoints() == set()
+    await ledger.apply(a_stop())
+    await routed(queue)
+
+    assert await queue.owed_endpoints() == {CRM.id}
