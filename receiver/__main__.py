@@ -3,9 +3,7 @@
 import asyncio
 import sys
 
-import uvloop
-
-from config.logging import configure
+from config import process
 from config.probes import stopping
 from config.settings import Settings, load
 from consent.errors import Misconfigured
@@ -22,9 +20,7 @@ async def serve(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> None:
-    configure(settings.log)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+    process.run(serve, settings)
 
 
 if __name__ == "__main__":

@@ -35,13 +35,12 @@ def partition_of(msisdn: str, partitions: int) -> Partition:
 class Keys:
     """The keys of one partition."""
 
-    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed", "sequence")
+    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed")
 
     def __init__(self, partition: Partition) -> None:
         self.partition = partition
         self._tag = tag = f"{{{partition}}}:"
         self.log = tag + "log"
-        self.sequence = tag + "sequence"
         self.origins = tag + "origins"
         self.routed = tag + "routed"
         self.next = tag + "next"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from consent.ledger.keys import SEEN_SLICE_MS, consent_field, event_id, event_place
-from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, events_of, origin_number, pack_origin, unpack_state
+from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, events_of, origin_number, pack_origin, told, unpack_state
 from consent.ledger.store import Store
 from consent.model import (
     AccountId,
@@ -21,7 +21,6 @@ from consent.model import (
     EndpointId,
     Event,
     EventId,
-    EventType,
     Millis,
     Msisdn,
     Partition,
@@ -73,37 +72,25 @@ class Ledger:
         """Record a change once. Returns when it is as durable as configured; StoreUnavailable if it may not be."""
         keys = self._store.keys_of(change.msisdn)
         seen = keys.seen(change.msisdn, change.received_at)
-        touched = change.campaigns if change.status is not None else ()
+        status = change.status
+        optouts = [] if status is None else [keys.optout(change.account, campaign) for campaign in change.campaigns]
+        held = (keys.parts(change.held_parts), keys.partials) if change.held_parts else ()
         reply = await self._store.commit.call(
             "apply",
-            (
-                keys.consent(change.account, change.msisdn),
-                keys.log,
-                keys.sequence,
-                keys.origins,
-                keys.parts(change.held_parts),
-                keys.partials,
-                *seen,
-                *(keys.optout(change.account, campaign) for campaign in touched),
-            ),
+            (keys.consent(change.account, change.msisdn), keys.log, keys.origins, *seen, *optouts, *held),
             (
                 len(seen),
                 len(change.identities),
                 2 * SEEN_SLICE_MS,
                 change.type,
-                change.account,
                 change.msisdn,
-                STATUS_LETTER[change.status] if change.status is not None else "",
+                "" if status is None else STATUS_LETTER[status],
                 change.condition,
                 change.decides_at,
-                change.occurred_at,
-                change.received_at,
                 ACTOR_LETTER[change.origin.actor],
                 pack_origin(change.origin),
-                change.detail,
-                "o" if change.is_odd else "",
+                told(change),
                 change.held_parts,
-                EventType.MESSAGE_RECEIVED,
                 *map(digest, change.identities),
                 *change.campaigns,
             ),

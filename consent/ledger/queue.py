@@ -140,7 +140,7 @@ class Queue:
                     endpoint=EndpointId(endpoint.decode()),
                     msisdn=Msisdn(msisdn.decode()),
                     event_id=event_id(partition, stream_id),
-                    event=event_of(partition, stream_id, fields) if fields else None,
+                    event=event_of(partition, stream_id, fields[1]) if fields else None,
                     attempt=attempts + 1,
                     token=token,
                 )

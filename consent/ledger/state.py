@@ -8,6 +8,7 @@ from consent.model import (
     AccountId,
     Actor,
     CampaignId,
+    Change,
     ConsentState,
     Event,
     EventType,
@@ -59,35 +60,70 @@ def unpack_status(packed: bytes) -> Status:
     return _STATUS[packed[:1]]
 
 
-def event_of(partition: Partition, stream_id: str, fields: Sequence[bytes]) -> Event:
-    """One log entry, its fields flat as the store sends them: name, value, name, value."""
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
-    actor = _ACTOR[values[b"actor"]]
-    flags = values[b"flags"]
-    status = values[b"status"].decode()
-    previous = values[b"previous"].decode()
+def told(change: Change) -> str:
+    """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua)."""
+    return SEPARATOR.join(
+        (
+            change.msisdn,
+            change.account,
+            ACTOR_LETTER[change.origin.actor],
+            "o" if change.is_odd else "",
+            str(change.occurred_at),
+            str(change.received_at),
+            pack_origin(change.origin),
+            change.detail,
+        )
+    )
+
+
+def event_of(partition: Partition, stream_id: str, entry: bytes) -> Event:
+    """One log entry. The detail comes last, so that it may hold anything."""
+    (
+        kind,
+        campaign,
+        status,
+        previous,
+        flags,
+        sequence,
+        msisdn,
+        account,
+        actor,
+        odd,
+        occurred,
+        received,
+        source,
+        provider,
+        via,
+        keyword,
+        rule,
+        detail,
+    ) = entry.decode().split(SEPARATOR, 17)
     return Event(
         id=event_id(partition, stream_id),
-        type=EventType(values[b"type"].decode()),
-        account=AccountId(values[b"account"].decode()),
-        campaign=CampaignId(values[b"campaign"].decode()) or None,
-        msisdn=Msisdn(values[b"msisdn"].decode()),
+        type=EventType(kind),
+        account=AccountId(account),
+        campaign=CampaignId(campaign) or None,
+        msisdn=Msisdn(msisdn),
         status=Status(status) if status else None,
         previous=Status(previous) if previous else None,
-        changed=b"c" in flags,
-        superseded=b"s" in flags,
-        is_odd=b"o" in flags,
-        origin=unpack_origin(values[b"origin"].decode(), actor),
-        occurred_at=UnixMs(int(values[b"occurred"])),
-        received_at=UnixMs(int(values[b"received"])),
-        sequence=int(values[b"sequence"]),
-        detail=values[b"detail"].decode(),
+        changed="c" in flags,
+        superseded="s" in flags,
+        is_odd=bool(odd),
+        origin=Origin(
+            actor=_ACTOR[actor.encode()],
+            via=Via(via),
+            source=SourceId(source),
+            provider=provider,
+            keyword=keyword,
+            rule=rule,
+        ),
+        occurred_at=UnixMs(int(occurred)),
+        received_at=UnixMs(int(received)),
+        sequence=int(sequence),
+        detail=detail,
     )
 
 
 def events_of(partition: Partition, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
     """Log entries as redis-py hands them over."""
-    return [
-        event_of(partition, stream_id.decode(), [part for pair in fields.items() for part in pair])
-        for stream_id, fields in entries
-    ]
+    return [event_of(partition, stream_id.decode(), fields[b"event"]) for stream_id, fields in entries]

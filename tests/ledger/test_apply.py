@@ -136,6 +136,19 @@ async def test_one_stop_reaches_every_campaign_named(ledger: Ledger) -> None:
     assert [await status_of(ledger, campaign=c) for c in (ALERTS, NEWS)] == [Status.OPTED_OUT] * 2
 
 
+async def test_a_stop_all_reaches_thousands_of_campaigns(ledger: Ledger) -> None:
+    campaigns = tuple(CampaignId(f"campaign-{n}") for n in range(4100))
+    await ledger.apply(a_start(campaigns=campaigns))
+
+    applied = await ledger.apply(a_stop(campaigns=campaigns, at=NOON + 1))
+
+    assert isinstance(applied, Recorded)
+    assert len(applied.events) == len(campaigns)
+    states = await ledger.states(ACME, campaigns, ANN)
+    assert {state and state.status for state in states} == {Status.OPTED_OUT}
+    assert [state and state.sequence for state in states] == list(range(4101, 8201))
+
+
 async def test_the_opt_out_list_holds_exactly_who_is_out(ledger: Ledger, store: Store) -> None:
     await ledger.apply(a_stop(msisdn=ANN))
     await ledger.apply(a_stop(msisdn=BOB))

@@ -1,70 +1,88 @@
 -- apply: record one change about one recipient, once, with its events: de-duplicate, judge by event time, write.
---   KEYS[1] consent hash  [2] log stream  [3] sequence  [4] origins hash  [5] parts hash  [6] partials zset
---   KEYS[7 .. 6+S] seen hashes, the first of them current     KEYS[7+S ..] opt-out zset of each campaign
---   ARGV[1] S  [2] number of identities  [3] seen for (ms)  [4] event type  [5] account  [6] recipient
---   ARGV[7] status 'i' 'o' 'p', or '' for a message  [8] condition  [9] decides at  [10] occurred at  [11] received at
---   ARGV[12] actor letter  [13] origin  [14] detail  [15] 'o' for an odd number  [16] parts group
---   ARGV[17] type if nothing was pending   then the identities, then the campaigns
+--   KEYS[1] consent hash: states, and under '#' the sequence of its recipients' last event
+--   KEYS[2] log stream  [3] origins hash  [4 .. 3+S] seen hashes, the first of them current
+--   then the opt-out zset of each campaign, where there is a status; at the end, for a held text: parts hash, partials zset
+--   ARGV[1] S  [2] number of identities  [3] seen for (ms)  [4] event type  [5] recipient
+--   ARGV[6] status 'i' 'o' 'p', or '' for a message  [7] condition  [8] decides at  [9] actor letter  [10] origin
+--   ARGV[11] told: the rest of the event  [12] parts group, '' for none   then the identities, then the campaigns
 --   returns {'recorded', event id ...} | {'superseded', event id ...} | {'duplicate'} | {'declined'}
 -- Why here: two receivers handed the same STOP at once must record it once, and a state must never lack its event.
-local function is_in_any(keys, seen, identity)
-  for slot = 7, 6 + seen do
-    if redis.call('HEXISTS', keys[slot], identity) == 1 then return true end
+
+-- True if every identity was seen. Every, not any: a late part of a text judged without it must still be heard.
+local function is_repeat(keys, args, seen, count)
+  local known = 0
+  for i = 13, 12 + count do
+    local before = 0
+    for slot = 5, 3 + seen do before = before + redis.call('HEXISTS', keys[slot], args[i]) end
+    if before > 0 or redis.call('HSETNX', keys[4], args[i], '') == 0 then known = known + 1 end
   end
+  if known < count and redis.call('HLEN', keys[4]) <= count then redis.call('PEXPIRE', keys[4], args[3]) end
+  return count > 0 and known == count
+end
+
+local function change_of(keys, args)
+  return {type = args[4], recipient = args[5], status = args[6], at = tonumber(args[8]), actor = args[9],
+    origin = args[10], told = args[11], log = keys[2], origins = keys[3], writes = {}}
+end
+
+-- The sequence, and for each campaign the state or nil. In stretches: Lua passes some thousand arguments at most, and a
+-- STOP ALL may name more campaigns than that.
+local STRETCH = 1000
+
+local function read(key, recipient, campaigns)
+  local fields, states, sequence = {'#'}, {}, nil
+  for i, campaign in ipairs(campaigns) do fields[i + 1] = recipient .. '\31' .. campaign end
+  for first = 1, #fields, STRETCH do
+    local values = redis.call('HMGET', key, unpack(fields, first, math.min(first + STRETCH - 1, #fields)))
+    if first == 1 then sequence = table.remove(values, 1) or '0' else first = first - 1 end
+    for i, packed in ipairs(values) do states[first + i - 1] = unpack_state(packed) end
+  end
+  return tonumber(sequence), states
+end
+
+local function store(key, change)
+  local writes = change.writes
+  writes[#writes + 1], writes[#writes + 2] = '#', change.sequence
+  for first = 1, #writes, 2 * STRETCH do
+    redis.call('HSET', key, unpack(writes, first, math.min(first + 2 * STRETCH - 1, #writes)))
+  end
+end
+
+local function any(states, count, holds)
+  for i = 1, count do if states[i] and holds(states[i]) then return true end end
   return false
 end
 
--- Every part, not any: a late part of a text that was judged without it must still be heard.
-local function is_repeat(keys, seen, identities)
-  for _, identity in ipairs(identities) do
-    if not is_in_any(keys, seen, identity) then return false end
-  end
-  return #identities > 0
-end
-
-local function settle_parts(keys, group)
-  if group == '' then return end
-  redis.call('DEL', keys[5])
-  redis.call('ZREM', keys[6], group)
-end
+local function is_pending(state) return state.status == 'p' end
+local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
 
 local function apply(keys, args)
-  local seen, count = tonumber(args[1]), tonumber(args[2])
-  local identities, campaigns, before = {}, {}, {}
-  for i = 18, 17 + count do identities[#identities + 1] = args[i] end
-  for i = 18 + count, #args do campaigns[#campaigns + 1] = args[i] end
-  if is_repeat(keys, seen, identities) then
-    settle_parts(keys, args[16])
-    return {'duplicate'}
+  local seen, count, is_message, condition = tonumber(args[1]), tonumber(args[2]), args[6] == '', args[7]
+  local campaigns, change = {}, change_of(keys, args)
+  for i = 13 + count, #args do campaigns[#campaigns + 1] = args[i] end
+  local sequence, before = read(keys[1], args[5], is_message and {} or campaigns)
+  change.sequence = sequence
+  if condition == 'unless_self_stopped' and any(before, #campaigns, is_self_stopped) then return {'declined'} end
+  local repeated = is_repeat(keys, args, seen, count)
+  if args[12] ~= '' then
+    redis.call('DEL', keys[#keys - 1])
+    redis.call('ZREM', keys[#keys], args[12])
   end
-  local pending = 0
-  if args[7] ~= '' then
+  if repeated then return {'duplicate'} end
+  local reply = {'superseded'}
+  if is_message or (condition == 'if_pending' and not any(before, #campaigns, is_pending)) then
+    local type, campaign = is_message and args[4] or 'message.received', #campaigns == 1 and campaigns[1] or ''
+    reply = {'recorded', log_event(change, type, campaign, '', '', '')}
+  else
     for i, campaign in ipairs(campaigns) do
-      before[i] = unpack_state(redis.call('HGET', keys[1], args[6] .. '\31' .. campaign))
-      local status = before[i] and before[i].status
-      if status == 'p' then pending = pending + 1 end
-      if args[8] == 'unless_self_stopped' and status == 'o' and before[i].actor == 'r' then return {'declined'} end
+      if condition ~= 'if_pending' or (before[i] and is_pending(before[i])) then
+        local id, was_late = decide(change, campaign, keys[3 + seen + i], before[i])
+        reply[#reply + 1] = id
+        if not was_late then reply[1] = 'recorded' end
+      end
     end
   end
-  for _, identity in ipairs(identities) do redis.call('HSET', keys[7], identity, '') end
-  if count > 0 then redis.call('PEXPIRE', keys[7], args[3]) end
-  settle_parts(keys, args[16])
-  local reply = {'recorded'}
-  if args[7] == '' or (args[8] == 'if_pending' and pending == 0) then
-    local type = args[7] == '' and args[4] or args[17]
-    local campaign = #campaigns == 1 and campaigns[1] or ''
-    reply[2] = log_event(keys, args, campaign, type, '', '', '')
-    return reply
-  end
-  local late = 0
-  for i, campaign in ipairs(campaigns) do
-    if args[8] ~= 'if_pending' or (before[i] and before[i].status == 'p') then
-      local id, was_late = decide(keys, args, campaign, keys[6 + seen + i], before[i])
-      reply[#reply + 1] = id
-      if was_late then late = late + 1 end
-    end
-  end
-  if late == #reply - 1 then reply[1] = 'superseded' end
+  store(keys[1], change)
   return reply
 end
 
