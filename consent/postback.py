@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from typing import Literal
@@ -23,6 +24,7 @@ from typing import Literal
 from lxml import etree
 
 from consent.errors import Refused, TooLarge
+from consent.instants import instant
 from consent.model import UnixMs
 from consent.safe_xml import parse
 
@@ -133,7 +135,7 @@ def _postback(code: Literal["N301", "N302"], fields: Mapping[str, str]) -> Postb
         code=code,
         msisdn=msisdn,
         campaign=campaign,
-        timestamp=_instant(fields.get("TIMESTAMP") or fields.get("CREATED", "")),
+        timestamp=instant(fields.get("TIMESTAMP") or fields.get("CREATED", "")),
         short_code=fields.get("SHORTCODE", ""),
         title=fields.get("CAMPAIGNTITLE", ""),
         brand=fields.get("BRANDNAME", ""),
@@ -169,23 +171,13 @@ def _numbered(values: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
             yield name if number == 1 else f"{name}{number}", text
 
 
+@lru_cache(maxsize=1024)
 def _name(tag: str) -> str:
     """Case is free by example, and a younger relative of this API writes <tracking-id>.
 
     https://developers.sinch.com/docs/mms/postbacks
     """
     return tag.rpartition("}")[2].replace("-", "").upper()
-
-
-def _instant(text: str) -> UnixMs | None:
-    """UTC where no zone is given. None for what is no time: an opt-out is not refused for its date."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return UnixMs((moment - _EPOCH) // timedelta(milliseconds=1)) if moment >= _EPOCH else None
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ bounds: it stops when entities grow out of proportion to the input.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 from lxml import etree
 
@@ -34,7 +35,9 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
     return root
 
 
+@cache
 def _parser() -> etree.XMLParser:
+    """Keeps nothing of one document for the next; making one costs as much as reading a postback."""
     return etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,

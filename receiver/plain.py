@@ -20,12 +20,16 @@ _HEAD = re.compile(
     rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
 )
 # What says how to read the body or what becomes of the connection; anything else in a head is none of our business.
-_TELLING = re.compile(
-    rb"^(content-length|content-type|connection|transfer-encoding|content-encoding|expect|upgrade|trailer|te|host)"
-    rb":[ \t]*([^\r]*?)[ \t]*\r$",
-    re.IGNORECASE | re.MULTILINE,
-)
 _HARMLESS = frozenset({b"content-length", b"content-type", b"host"})
+_TELLING = _HARMLESS | {
+    b"connection",
+    b"content-encoding",
+    b"expect",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
 _LENGTH = re.compile(rb"[0-9]{1,7}")
 
 
@@ -40,8 +44,12 @@ def read(data: bytes) -> tuple[PlainPost, int] | None:
     if found is None:
         return None
     told: dict[bytes, bytes] = {}
-    for name, value in _TELLING.findall(found[2]):
+    for line in found[2].split(b"\r\n"):
+        name, _, value = line.partition(b":")
         word = name.lower()
+        if word not in _TELLING:
+            continue
+        value = value.strip(b" \t")
         is_plain = word in _HARMLESS or (word == b"connection" and value.lower() == b"keep-alive")
         if not is_plain or word in told:
             return None

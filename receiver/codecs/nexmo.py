@@ -9,11 +9,11 @@ A blank parameter is held for an absent one throughout: receiver/signature.py re
 from collections.abc import Mapping
 
 from consent.errors import ConsentError, Refused
+from consent.instants import instant
 from consent.model import Source, UnixMs
 from receiver import fields, signature
 from receiver.codecs.codec import Reply
 from receiver.codecs.identity import digest_of
-from receiver.codecs.timestamps import instant
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextPart, TextReceived
 

@@ -6,12 +6,12 @@ No content type or field name was ever documented, so raw XML under any type wil
 
 from consent import postback
 from consent.errors import ConsentError, Refused
+from consent.instants import instant
 from consent.model import Actor, CampaignId, Source, Status, UnixMs, Via
 from consent.postback import Other, Postback
 from receiver import fields
 from receiver.codecs.codec import Reply
 from receiver.codecs.identity import digest_of
-from receiver.codecs.timestamps import instant
 from receiver.inbound import Inbound
 from receiver.reports import ConsentReported, ReceiptReported, Report, TextReceived
 

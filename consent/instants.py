@@ -1,9 +1,11 @@
 """When does a provider say that it was? Its many ways to write an instant, read as one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from consent.model import UnixMs
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # What comes in one second bears one stamp.
@@ -17,5 +19,4 @@ def instant(text: str) -> UnixMs | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since_epoch = round(moment.timestamp() * 1000)
-    return UnixMs(since_epoch) if since_epoch >= 0 else None
+    return UnixMs((moment - _EPOCH) // timedelta(milliseconds=1)) if moment >= _EPOCH else None
