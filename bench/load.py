@@ -30,7 +30,7 @@ class Result:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Iterator[bytes], result: Result, done: asyncio.Future[None]) -> None:
+    def __init__(self, requests: Iterator[tuple[float, bytes]], result: Result, done: asyncio.Future[None]) -> None:
         self._requests = requests
         self._result = result
         self._done = done
@@ -56,10 +56,17 @@ class _Connection(asyncio.Protocol):
             self._done.set_result(None)
 
     def _next(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
+        due, request = next(self._requests, (0.0, b""))
+        if not request:
             self._transport.close()
             return
+        loop = asyncio.get_running_loop()
+        if due > loop.time():
+            loop.call_at(due, self._send, request)
+        else:
+            self._send(request)
+
+    def _send(self, request: bytes) -> None:
         self._sent = time.perf_counter()
         self._transport.write(request)  # type: ignore[attr-defined]  # a TCP transport is writable
 
@@ -70,10 +77,11 @@ def _content_length(head: bytes) -> int:
 
 
 async def fire(port: int, requests: Sequence[bytes], *, connections: int, rate: float | None = None) -> Result:
-    """Send every request once, as fast as they are answered."""
+    """Send every request once: as fast as they are answered, or so many a second."""
     loop = asyncio.get_running_loop()
     result = Result(0.0)
-    feed = iter(requests)
+    start = loop.time()
+    feed = ((start + n / rate if rate else 0.0, request) for n, request in enumerate(requests))
     ends = [loop.create_future() for _ in range(connections)]
     began = time.perf_counter()
     for end in ends:
@@ -83,9 +91,9 @@ async def fire(port: int, requests: Sequence[bytes], *, connections: int, rate: 
     return result
 
 
-def run(port: int, requests: Sequence[bytes], *, connections: int) -> Result:
+def run(port: int, requests: Sequence[bytes], *, connections: int, rate: float | None = None) -> Result:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(fire(port, requests, connections=connections))
+        return runner.run(fire(port, requests, connections=connections, rate=rate))
 
 
 def machine() -> str:

@@ -1,0 +1,116 @@
+"""A whole installation for a benchmark: real processes, each on the core it is given."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from consent.ledger import Registry, Store
+from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Millis, Source, SourceId
+from console import embedded
+
+SIGNATURE_SECRET = "my_secret_key_for_testing"
+ENDPOINT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKENS = {"nexmo": "bench-nexmo-token-16", "skycore": "bench-skycore-token-16"}
+ACME = AccountId("acme")
+SERVER_CORE, OTHER_CORE = 0, 1
+"""What is measured has the first; the load, the store and the sink share the second."""
+
+
+@contextmanager
+def process(command: list[str], *, core: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    started = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.sched_setaffinity(started.pid, {core % (os.cpu_count() or 1)})
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(20)
+
+
+@contextmanager
+def store() -> Iterator[tuple[Path, str]]:
+    """A fresh embedded server, everything registered: its folder and URL."""
+    with tempfile.TemporaryDirectory(prefix="cr-bench-") as name:
+        folder = Path(name)
+        socket = folder / "store.sock"
+        url = f"unix://{socket}"
+        with process(embedded.command(embedded.find_binary(), folder, socket), core=OTHER_CORE):
+            asyncio.run(embedded.wait_ready(url, timeout=10))
+            asyncio.run(_register(url))
+            yield folder, url
+
+
+@contextmanager
+def relay(
+    folder: Path, url: str, port: int, *, durability: str = "fsync", log: str = "info", dispatcher: bool = False
+) -> Iterator[None]:
+    """A receiver on `port`, and a dispatcher if asked for."""
+    config = folder / "bench.toml"
+    config.write_text(
+        f'[store]\nurl = "{url}"\ndurability = "{durability}"\n'
+        f"[receiver]\nport = {port}\ninternal_port = {port + 1}\n"
+        f'[dispatcher]\nport = {port + 2}\negress_allow = ["127.0.0.0/8"]\n'
+        f'[log]\nlevel = "{log}"\nformat = "json"\n'
+    )
+    environment = {**os.environ, "CONSENT_RELAY_CONFIG": str(config)}
+    with process([sys.executable, "-m", "receiver"], core=SERVER_CORE, env=environment):
+        wait_ready(port)
+        if not dispatcher:
+            yield
+            return
+        with process([sys.executable, "-m", "dispatcher"], core=SERVER_CORE, env=environment):
+            wait_ready(port + 2)
+            yield
+
+
+def wait_ready(port: int) -> None:
+    for _ in range(400):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"nothing became ready on port {port}")
+
+
+async def recorded(url: str) -> int:
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        return sum([await opened.redis.xlen(keys.log) for keys in opened.keys])
+
+
+async def add_endpoint(url: str, target: str, *, max_in_flight: int) -> None:
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        await Registry(opened).put(
+            Endpoint(
+                account=ACME,
+                id=EndpointId("acme/sink"),
+                url=target,
+                secrets=(ENDPOINT_SECRET,),
+                max_in_flight=max_in_flight,
+            )
+        )
+
+
+async def _register(url: str) -> None:
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        registry = Registry(opened)
+        await registry.put(Account(id=ACME))
+        await registry.put(Campaign(account=ACME, id=CampaignId("1116"), short_code="123456"))
+        for provider, token in TOKENS.items():
+            await registry.put(
+                Source(
+                    account=ACME,
+                    id=SourceId(provider),
+                    provider=provider,
+                    token=token,
+                    signature_secret=SIGNATURE_SECRET if provider == "nexmo" else "",
+                    tolerance=Millis(24 * 3_600_000),
+                )
+            )
