@@ -10,7 +10,7 @@ from config.background import persist
 from config.probes import internal_port
 from config.settings import Settings
 from consent.errors import ConsentError
-from consent.ledger import Ledger, Queue, Registry, Store
+from consent.ledger import Ledger, Queue, Registry, Store, Watch
 from consent.model import Millis, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.deliver import Delivering
@@ -38,6 +38,7 @@ class Dispatcher:
         self._registry = Registry(store)
         self._queue = Queue(store)
         self._unready: str | None = "starting"
+        self._registered = Watch(self._registry, store)
         policy = RetryPolicy(schedule=where.schedule)
         attempts = Attempts(self._queue, self._registry, sender, policy)
         self._delivering = Delivering(self._queue, attempts, partitions=store.partitions, concurrency=where.concurrency)
@@ -76,8 +77,7 @@ class Dispatcher:
         return _CHECK_EVERY_S if self._unready is None else 0.05
 
     async def _watch(self) -> float:
-        async for _ in self._registry.changes(block=_WATCH_MS):
-            directory = await self._registry.directory()
+        if await self._registered.renew(block=_WATCH_MS) and (directory := self._registered.directory):
             self._distributing.directory = self._delivering.directory = directory
             self._delivering.wake()
         return 0

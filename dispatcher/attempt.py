@@ -11,7 +11,7 @@ from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Queue, Registry, Verdict
 from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, UnixMs
-from dispatcher.formats import body
+from dispatcher.formats import body, speaks
 from dispatcher.outcome import Attempted, Delivered, TryAgain
 from dispatcher.retry import Bury, Done, Hold, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
@@ -39,11 +39,12 @@ class Attempts:
         if lease.event is None:
             await self._settle(lease, Bury("the event is no longer in the log"), None)
             return
+        if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
+            await self._settle(lease, Bury(f"{endpoint.format} has no form for {lease.event.type}"), None)
+            return
         payload = body(lease.event, endpoint.format, directory)
         attempted = await self._sender.send(endpoint, lease.event_id, payload, clock())
         step = next_step(attempted.outcome, lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
-        if isinstance(step, Hold):
-            await self._registry.disable(endpoint.id, step.reason)
         _tell(lease, lease.event, endpoint, attempted, step, clock())
         await self._settle(lease, step, attempted)
 
@@ -56,6 +57,8 @@ class Attempts:
         record = _record(lease, step, attempted)
         for failures in range(1, _SETTLE_TRIES + 1):
             try:
+                if isinstance(step, Hold):
+                    await self._registry.disable(lease.endpoint, step.reason)
                 is_ours = await self._queue.settle(lease, verdict, record, wait=wait)
             except StoreUnavailable as exc:
                 log.warning("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from consent.directory import Directory
+from consent.errors import ConsentError
 from consent.ledger import Queue
 from consent.model import Lease, Millis, Partition, UnixMs
 from dispatcher.attempt import Attempts
@@ -84,8 +85,11 @@ class Delivering:
             task.cancel()
         if left:
             await asyncio.wait(left)
-            await asyncio.gather(*(self._attempts.release(lease, Millis(0)) for lease in left.values()))
-            log.warning("deliveries.released", count=len(left))
+            released = await asyncio.gather(
+                *(self._attempts.release(lease, Millis(0)) for lease in left.values()), return_exceptions=True
+            )
+            failed = sum(isinstance(one, ConsentError) for one in released)
+            log.warning("deliveries.released", count=len(left) - failed, left_to_their_leases=failed)
 
     def _begin(self, lease: Lease, clock: Callable[[], UnixMs]) -> None:
         task = asyncio.create_task(self._attempts.make(lease, self.directory, clock))

@@ -11,7 +11,7 @@ from config.probes import Handler, answer, internal_port, probes
 from config.settings import Settings
 from consent.errors import ConsentError
 from consent.keywords import rules
-from consent.ledger import Ledger, Registry, Store
+from consent.ledger import Ledger, Registry, Store, Watch
 from consent.model import Millis, Partition
 from receiver.door import open_door
 from receiver.hooks import PATH, Hooks, system_clock
@@ -31,6 +31,7 @@ class Receiver:
         self._store = store
         self._registry = Registry(store)
         self._unready: str | None = "starting"
+        self._registered = Watch(self._registry, store)
         self.reception = Reception(
             Ledger(store),
             self._registry,
@@ -85,8 +86,8 @@ class Receiver:
         return _CHECK_EVERY_S if self._unready is None else 0.05
 
     async def _watch(self) -> float:
-        async for _ in self._registry.changes(block=_WATCH_MS):
-            self.reception.directory = await self._registry.directory()
+        if await self._registered.renew(block=_WATCH_MS):
+            self.reception.directory = self._registered.directory
         return 0
 
     async def _sweep(self) -> float:

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import structlog
+
 from config.probes import Handler, server_of
 from receiver import plain
 from receiver.answers import serialised
@@ -19,6 +21,9 @@ from receiver.inbound import Inbound
 ReplyTo = Callable[[str, Inbound], Awaitable[Reply]]
 """(token, request) -> what to tell the provider. Raises nothing."""
 
+log = structlog.get_logger()
+
+_BROKEN = Reply(status=500)
 _IDLE_S = 75.0
 """How long a connection may be silent; aiohttp's own figure."""
 _SWEEP_S = 15.0
@@ -92,8 +97,13 @@ class Connection(asyncio.Protocol):
         self.answering = self._loop.create_task(self._answer(post))
 
     async def _answer(self, post: plain.PlainPost) -> None:
-        reply = await self._door.reply_to(post.token, post.inbound)
-        self.answering = None
+        try:
+            reply = await self._door.reply_to(post.token, post.inbound)
+        except Exception:  # whatever it was, the provider must hear of it, and send it again
+            log.exception("webhook.broke")
+            reply = _BROKEN
+        finally:
+            self.answering = None
         transport = self._transport
         if transport is None:  # it hung up; what it reported is recorded, and it will send it again
             return

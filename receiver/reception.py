@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from consent.directory import Directory
 from consent.errors import NoSuchSource, StoreUnavailable
 from consent.keywords import Rules
@@ -14,6 +16,8 @@ from receiver.codecs import CODECS
 from receiver.inbound import Inbound
 from receiver.judge import Judged, judge, judge_whole
 from receiver.parts import HeldPart, packed, unpacked
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,14 @@ class Reception:
     async def judge_overdue(self, partition: Partition, now: UnixMs) -> Receipt:
         """Long texts whose missing parts never came are judged by what is there."""
         overdue = await self._ledger.overdue_parts(partition, now)
-        return _together([await self._record_whole(whole, None) for whole in overdue if whole.contents])
+        return _together([await self._record_overdue(whole) for whole in overdue])
+
+    async def _record_overdue(self, whole: Whole) -> Receipt:
+        try:
+            return await self._record_whole(whole, None)
+        except (ValueError, TypeError, LookupError) as exc:  # a newer version held it, or nothing is left of it
+            log.error("parts.unreadable", group=whole.group, parts=len(whole.contents), error=repr(exc))  # noqa: TRY400 - no traceback: it could hold a text
+            return Receipt()
 
     def _known(self) -> Directory:
         if self.directory is None:

@@ -8,7 +8,7 @@ from consent.ledger.backlog import Attempt, Backlog, Depth, Owed
 from consent.ledger.commit import Durability
 from consent.ledger.ledger import HeldPart, Ledger, Waiting, Whole
 from consent.ledger.queue import LEASE_MS, Look, Queue, Stretch, Verdict
-from consent.ledger.registry import Registry
+from consent.ledger.registry import Registry, Watch
 from consent.ledger.store import Server, Store, unsafe
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Stretch",
     "Verdict",
     "Waiting",
+    "Watch",
     "Whole",
     "unsafe",
 ]

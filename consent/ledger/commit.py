@@ -74,7 +74,9 @@ class GroupCommit:
         replies = await self._send(commands)
         missing = [i for i, reply in enumerate(replies) if _is_missing_function(reply)]
         if missing:  # a flushed, failed-over or older server: it ran none of these
-            await self._wire.exchange([_LOAD])
+            (loaded,) = await self._wire.exchange([_LOAD])
+            if isinstance(loaded, hiredis.ReplyError):
+                raise StoreUnavailable(f"the store refuses our functions: {loaded}")
             for i, reply in zip(missing, await self._send([commands[i] for i in missing]), strict=True):
                 replies[i] = reply
         return replies

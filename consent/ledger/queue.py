@@ -221,9 +221,9 @@ class Queue:
         """Forget what a removed endpoint was owed."""
         for keys in self._store.keys:
             fixed = (keys.next, keys.leased, keys.due(endpoint), keys.heads(endpoint))
-            left = 1
+            cursor, left = 0, 1
             while left:
-                _, heads = await self._store.redis.hscan(keys.heads(endpoint), count=_STRETCH)
+                cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=_STRETCH)
                 recipients = [Msisdn(name.decode()) for name in heads]
                 lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
                 left = await self._store.commit.call(

@@ -5,7 +5,7 @@ request waits.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
@@ -73,27 +73,13 @@ class Registry:
     async def version(self) -> int:
         return int(await self._store.redis.get(REGISTRY_VERSION) or 0)
 
-    async def changes(self, *, block: Millis) -> AsyncIterator[None]:
-        """One item whenever the registry may have changed: at the start, after each change, and every `block`."""
-        cursor = "$"
-        last = await self._store.redis.xrevrange(REGISTRY_CHANGES, "+", "-", count=1)
-        cursor = last[0][0].decode() if last else "0-0"
-        while True:
-            yield None
-            for _, entries in await self._store.redis.xread({REGISTRY_CHANGES: cursor}, block=block) or []:
-                cursor = entries[-1][0].decode()
-
     async def _enroll(self, table: str, row_id: str, row: str, mode: str) -> int:
         keys = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES)
         return int(await self._store.commit.call("enroll", keys, (row_id, row, mode)))
 
 
 def _row_id(row: Row) -> str:
-    match row:
-        case Account() | Endpoint():
-            return row.id
-        case Campaign() | Source():
-            return f"{row.account}/{row.id}"
+    return row.id if isinstance(row, Account | Endpoint) else f"{row.account}/{row.id}"
 
 
 def _encode(row: Row) -> str:
@@ -110,3 +96,24 @@ def _rows(kind: type[RowT], table: Mapping[bytes, bytes]) -> list[RowT]:
         frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         rows.append(kind(**frozen))
     return rows
+
+
+class Watch:
+    """One process's picture of the registry, renewed when it changes."""
+
+    def __init__(self, registry: Registry, store: Store) -> None:
+        self._registry = registry
+        self._store = store
+        self._last_change = "0-0"
+        self.directory: Directory | None = None
+        """None until the store has told."""
+
+    async def renew(self, *, block: Millis) -> bool:
+        """Whether the picture is a new one. Otherwise waits up to `block` for the next change."""
+        version = await self._registry.version()
+        if self.directory is None or self.directory.version != version:
+            self.directory = await self._registry.directory()
+            return True
+        for _, entries in await self._store.redis.xread({REGISTRY_CHANGES: self._last_change}, block=block) or []:
+            self._last_change = entries[-1][0].decode()
+        return False

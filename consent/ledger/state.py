@@ -56,10 +56,6 @@ def unpack_state(packed: bytes, origin: str, *, is_odd: bool) -> ConsentState:
     )
 
 
-def unpack_status(packed: bytes) -> Status:
-    return _STATUS[packed[:1]]
-
-
 def told(change: Change) -> str:
     """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua)."""
     return SEPARATOR.join(

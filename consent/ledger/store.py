@@ -4,6 +4,7 @@
 replica; `memory` on nothing. A server that evicts or does not persist makes the first two unsafe.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -102,30 +103,41 @@ class Store:
 
 class _Pipeline(Pipeline):
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        try:
+        async with _in_our_words():
             return await super().execute(raise_on_error)
-        except (StoreGone, StoreSilent) as exc:
-            raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
 
 
 class _Client(Redis):
     """Speaks of an absent store in our own words, so that nobody outside the ledger knows of redis-py."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        try:
+        async with _in_our_words():
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
-        except (StoreGone, StoreSilent) as exc:
-            raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> _Pipeline:
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+@asynccontextmanager
+async def _in_our_words() -> AsyncIterator[None]:
+    """The time limit is ours too: redis-py's goes through asyncio.wait_for, which before Python 3.12 may swallow a
+    cancellation, and then a process that is told to stop never does. https://github.com/python/cpython/issues/86296"""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            yield
+    except TimeoutError:
+        raise StoreUnavailable(f"the store did not answer within {_TIMEOUT_S:g} s") from None
+    except (StoreGone, StoreSilent) as exc:
+        raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
+    except ResponseError as exc:  # full, read-only, its disk failed, a right is missing
+        raise StoreUnavailable(f"the store refused: {exc}") from exc
 
 
 def client(url: str) -> Client:
     return _Client.from_url(
         url,
         socket_connect_timeout=_TIMEOUT_S,
-        socket_timeout=_TIMEOUT_S,
+        socket_timeout=None,
         health_check_interval=0,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
         protocol=2,
@@ -150,8 +162,10 @@ async def inspect(redis: Client) -> Server:
 async def _setting(redis: Client, name: str) -> str:
     try:
         return str((await redis.config_get(name)).get(name, ""))
-    except ResponseError:  # managed services forbid CONFIG
-        return ""
+    except StoreUnavailable as exc:
+        if isinstance(exc.__cause__, ResponseError):  # managed services forbid CONFIG
+            return ""
+        raise
 
 
 def unsafe(server: Server, durability: Durability) -> list[str]:

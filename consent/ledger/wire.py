@@ -138,6 +138,7 @@ class Wire:
             _, replies = await loop.create_unix_connection(_Replies, address.path)
         else:
             _, replies = await loop.create_connection(_Replies, address.host, address.port, ssl=address.tls)
+        self._replies = replies
         greeting = []
         if address.password:
             credentials = (address.username, address.password) if address.username else (address.password,)
@@ -149,7 +150,6 @@ class Wire:
                 if isinstance(answer, hiredis.ReplyError):
                     replies.close()
                     raise StoreUnavailable(f"the store refused the connection: {answer}")
-        self._replies = replies
         return replies
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ async def test_a_server_that_does_not_let_us_load_cannot_promise(own: Installati
     with Redis.from_url(own.url) as redis:
         redis.acl_setuser("ann", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-function|load"])
     async with committing(own.url.replace("unix://", "unix://ann:any@")) as commit:
-        with pytest.raises(StoreUnavailable, match="the store refused"):
+        with pytest.raises(StoreUnavailable, match="the store refuses our functions"):
             await put(commit, "row")
 
 

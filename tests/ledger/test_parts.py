@@ -107,3 +107,13 @@ async def test_a_late_part_of_a_text_judged_without_it_is_still_heard(ledger: Le
 
     assert await hold(ledger, a_part(2, 2)) == Waiting()
     assert [whole.contents for whole in await overdue(ledger)] == [("part 2",)]
+
+
+async def test_a_part_that_comes_while_the_others_are_judged_is_not_lost(ledger: Ledger) -> None:
+    await hold(ledger, a_part(1))
+    (judged,) = await overdue(ledger)
+    assert await hold(ledger, a_part(2)) == Waiting()
+
+    await ledger.apply(a_stop(identities=("message-1:1",), held_parts=judged.group))
+
+    assert [whole.contents for whole in await overdue(ledger)] == [("part 2",)]

@@ -1,5 +1,6 @@
 """Lanes keep the order, leases keep the hands off, and nothing that is owed gets lost."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -241,6 +242,16 @@ async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store,
 
     assert await queue.owed_endpoints() == set()
     assert not [name for name in await stored(store) - before if b"crm" in name]
+
+
+async def test_a_large_backlog_is_forgotten_in_reasonable_time(queue: Queue, store: Store) -> None:
+    heads = {f"1650{n:07}": "1-1 0 0 -" for n in range(60_000)}
+    await store.redis.hset(store.keys[0].heads(CRM.id), mapping=heads)
+
+    async with asyncio.timeout(20):
+        await queue.purge(CRM.id)
+
+    assert await store.redis.exists(store.keys[0].heads(CRM.id)) == 0
 
 
 async def test_the_backlog_shows_head_and_followers(queue: Queue, backlog: Backlog, route: Route) -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 import pytest
 
-from consent.ledger import Registry, Store
-from consent.ledger.keys import REGISTRY_CHANGES, registry_table
+from consent.ledger import Registry, Store, Watch
+from consent.ledger.keys import registry_table
 from consent.ledger.registry import Row
 from consent.model import Account, CampaignId, Millis
 from tests.builders import ACME, a_campaign, a_source, an_endpoint
@@ -128,36 +126,38 @@ async def test_what_a_newer_process_wrote_besides_is_skipped(registry: Registry,
     assert (await registry.directory()).accounts == {ACME: Account(id=ACME, api_key="abcd1234")}
 
 
-async def test_changes_come_at_the_start_and_after_each_change(registry: Registry) -> None:
+async def test_a_watch_has_the_picture_at_once_and_again_after_each_change(registry: Registry, store: Store) -> None:
     await registry.put(a_campaign())
-    async with asyncio.timeout(5), aclosing(changes(registry, SOON)) as watched:
-        await anext(watched)
-        for n in range(3):
-            await registry.put(a_campaign(title=str(n)))
-            await anext(watched)
+    watch = Watch(registry, store)
 
-            assert (await registry.directory()).campaigns_of(ACME)[0].title == str(n)
-
-
-async def test_a_change_between_two_looks_is_not_missed(registry: Registry) -> None:
-    async with asyncio.timeout(5), aclosing(changes(registry, SOON)) as watched:
-        await anext(watched)
-        await registry.put(a_campaign("a"))
-        await registry.put(a_campaign("b"))
-        await anext(watched)
-
-        assert len((await registry.directory()).campaigns) == 2
+    assert await watch.renew(block=SOON)
+    for n in range(3):
+        await registry.put(a_campaign(title=str(n)))
+        assert await watch.renew(block=SOON)
+        assert watch.directory is not None
+        assert watch.directory.campaigns_of(ACME)[0].title == str(n)
 
 
-async def test_changes_come_after_a_while_even_without_one(registry: Registry, store: Store) -> None:
-    async with asyncio.timeout(5), aclosing(changes(registry, Millis(1))) as watched:
-        await anext(watched)
-        await anext(watched)
+async def test_a_watch_that_waits_is_woken_by_a_change(registry: Registry, store: Store) -> None:
+    watch = Watch(registry, store)
+    await watch.renew(block=SOON)
 
-        assert await store.redis.exists(REGISTRY_CHANGES) == 0
+    async with asyncio.timeout(4), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(watch.renew(block=SOON))
+        await registry.put(a_campaign())
+
+    assert waiting.done()
+    if not waiting.result():
+        await watch.renew(block=SOON)
+    assert watch.directory is not None
+    assert len(watch.directory.campaigns) == 1
 
 
-def changes(registry: Registry, block: Millis) -> AsyncGenerator[None, None]:
-    watched = registry.changes(block=block)
-    assert isinstance(watched, AsyncGenerator)
-    return watched
+async def test_a_watch_without_a_change_keeps_its_picture(registry: Registry, store: Store) -> None:
+    watch = Watch(registry, store)
+    await watch.renew(block=SOON)
+    before = watch.directory
+
+    assert not await watch.renew(block=Millis(1))
+
+    assert watch.directory is before

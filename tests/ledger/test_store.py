@@ -261,3 +261,13 @@ async def test_a_number_is_always_in_the_same_partition(store: Store) -> None:
     stop = a_stop()
 
     assert store.keys_of(stop.msisdn) is store.keys[store.keys_of(stop.msisdn).partition]
+
+
+@pytest.mark.parametrize("setting", ["maxmemory", "min-replicas-to-write"])
+async def test_a_store_that_refuses_writes_is_unavailable(store: Store, setting: str) -> None:
+    await store.redis.config_set(setting, 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="refused"):
+            await store.ensure_safe()
+    finally:
+        await store.redis.config_set(setting, 0)

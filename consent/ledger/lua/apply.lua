@@ -56,6 +56,16 @@ end
 local function is_pending(state) return state.status == 'p' end
 local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
 
+-- Only the parts that were judged: one that came meanwhile was acknowledged, and waits for the next sweep.
+local function settle_parts(parts, partials, args, count)
+  local judged = {}
+  for i = 13, 12 + count do judged[args[i]] = true end
+  for _, field in ipairs(redis.call('HKEYS', parts)) do
+    if judged[string.sub(field, string.find(field, ' ', 1, true) + 1)] then redis.call('HDEL', parts, field) end
+  end
+  if redis.call('EXISTS', parts) == 0 then redis.call('ZREM', partials, args[12]) end
+end
+
 local function apply(keys, args)
   local seen, count, is_message, condition = tonumber(args[1]), tonumber(args[2]), args[6] == '', args[7]
   local campaigns, change = {}, change_of(keys, args)
@@ -64,11 +74,12 @@ local function apply(keys, args)
   change.sequence = sequence
   if condition == 'unless_self_stopped' and any(before, #campaigns, is_self_stopped) then return {'declined'} end
   local repeated = is_repeat(keys, args, seen, count)
-  if args[12] ~= '' then
-    redis.call('DEL', keys[#keys - 1])
-    redis.call('ZREM', keys[#keys], args[12])
+  if args[12] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args, count) end
+  if repeated then
+    -- Written again, so that a WAITAOF behind this answer waits for the first copy too, which came over another connection.
+    redis.call('HSET', keys[4], args[13], '')
+    return {'duplicate'}
   end
-  if repeated then return {'duplicate'} end
   local reply = {'superseded'}
   if is_message or (condition == 'if_pending' and not any(before, #campaigns, is_pending)) then
     local type, campaign = is_message and args[4] or 'message.received', #campaigns == 1 and campaigns[1] or ''
