@@ -57,6 +57,7 @@ async def directory_of(settings: Settings) -> Directory:
 
 @asynccontextmanager
 async def opened(where: sections.Store) -> AsyncIterator[Store]:
+    """Whatever it holds and promises; failures in the words of the command line."""
     async with AsyncExitStack() as stack:
         try:
             opening = Store.open(where.effective_url, partitions=where.partitions, durability=where.durability)

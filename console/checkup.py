@@ -1,6 +1,6 @@
 """What does `doctor` make of what it sees? Facts in, findings out. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
@@ -60,19 +60,21 @@ def of_layout(kept: str | None, settings: Settings) -> Finding:
 
 def of_clocks(ahead_ms: int) -> Finding:
     """Of the store's clock, before ours."""
+    if abs(ahead_ms) <= CLOCK_TOLERATED_MS:
+        return ok("clocks", "the store's and ours agree")
     told = f"the store's clock is {roughly(abs(ahead_ms))} {'ahead of' if ahead_ms > 0 else 'behind'} ours"
     if abs(ahead_ms) > CLOCK_UNBEARABLE_MS:
         return bad("clocks", f"{told}: events would be judged out of order; run NTP on both")
-    return warning("clocks", f"{told}: run NTP on both") if abs(ahead_ms) > CLOCK_TOLERATED_MS else ok("clocks", told)
+    return warning("clocks", f"{told}: run NTP on both")
 
 
 def of_registry(directory: Directory) -> Iterator[Finding]:
     sources = sources_of(directory)
     found = sum(campaign.discovered for campaign in directory.campaigns.values())
     counts = (
-        f"{len(directory.accounts)} accounts, {len(directory.campaigns)} campaigns"
+        f"{_counted(directory.accounts, 'account')}, {_counted(directory.campaigns, 'campaign')}"
         f"{f' ({found} of them found in webhooks)' if found else ''}, "
-        f"{len(sources)} sources, {len(directory.endpoints)} endpoints"
+        f"{_counted(sources, 'source')}, {_counted(directory.endpoints, 'endpoint')}"
     )
     yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
     if unsigned := [source_name(s) for s in sources if s.provider == "nexmo" and not s.signature_secret]:
@@ -111,6 +113,10 @@ def _egress(allowed: Sequence[IPv4Network | IPv6Network]) -> Finding:
     if any(network.prefixlen == 0 for network in allowed):
         return warning("egress", f"notifications may go anywhere ({networks}): name your own networks instead")
     return ok("egress", f"notifications go to public addresses, and to {networks}")
+
+
+def _counted(rows: Sized, noun: str) -> str:
+    return f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from consent.errors import ConsentError
-from console.invocation import EXAMPLES, ConfigOption, JsonOption, with_options
+from console.invocation import ConfigOption, JsonOption, completed, examples
 
 COMMANDS = {
     "up": "Start everything in this terminal: the store, the receiver and the dispatcher.",
@@ -54,7 +54,7 @@ def loaded(name: str) -> Any:
     """The command behind a word of the table."""
     command = typer.main.get_command(import_module(f"console.commands.{name}").app)
     command.name = name
-    return with_options(command)
+    return completed(command)
 
 
 app = typer.Typer(
@@ -64,13 +64,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"""{EXAMPLES}
-
-consent-relay up                          start here: needs no configuration
-
-consent-relay simulate stop 15558937009   somebody answers STOP
-
-consent-relay events tail -f              watch it happen""",
+    epilog=examples(
+        "consent-relay up                          start here: needs no configuration",
+        "consent-relay simulate stop 15558937009   somebody answers STOP",
+        "consent-relay events tail -f              watch it happen",
+    ),
 )
 
 

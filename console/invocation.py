@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-EXAMPLES = "[bold]Examples[/bold]"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
@@ -59,15 +57,26 @@ def family(about: str) -> typer.Typer:
     return app
 
 
-def with_options(command: Any) -> Any:
+def examples(*lines: str) -> str:
+    """The end of a help text."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
+
+
+def completed(command: Any) -> Any:
     """The same command, and those below it, with the options. Any: typer brings its own click, and hides it."""
+    command.help = _reflowed(command.help or "")
     below = getattr(command, "commands", None)
     if below is None:
         command.params.extend(_options())
     else:
         for each in below.values():
-            with_options(each)
+            completed(each)
     return command
+
+
+def _reflowed(text: str) -> str:
+    """Where a docstring breaks its lines is no matter of the reader's terminal."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _options() -> list[Any]:

@@ -11,6 +11,9 @@ from consent.postback import Postback
 from console.credentials import Random
 from receiver import signature
 
+Code = Literal["N301", "N302"]
+"""She subscribed, she unsubscribed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
@@ -38,7 +41,7 @@ def text(source: Source, msisdn: Msisdn, to: str, words: str, *, now: UnixMs, ra
     return Webhook(content_type="application/x-www-form-urlencoded", body=urlencode(form).encode())
 
 
-def notification(campaign: Campaign, msisdn: Msisdn, code: Literal["N301", "N302"], *, now: UnixMs) -> Webhook:
+def notification(campaign: Campaign, msisdn: Msisdn, code: Code, *, now: UnixMs) -> Webhook:
     """A Skycore POSTBACK: somebody subscribed (N301) or unsubscribed (N302) by text."""
     told = Postback(
         code=code,

@@ -67,7 +67,6 @@ class Screen:
             self._write(json.dumps(plain(value), ensure_ascii=False))
         else:
             self._out.print(text, soft_wrap=True)
-        sys.stdout.flush()
 
     def aside(self, text: Text) -> None:
         """A remark on the result, for people: on stderr, never in the way of a pipe."""
@@ -76,6 +75,7 @@ class Screen:
 
     def _write(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()  # in a pipe, `up` and `tail -f` would keep it to themselves
 
 
 def complain(text: str) -> None:

@@ -38,6 +38,6 @@ def _judged(kind: str, table: Mapping[str, object]) -> Settings:
 
 
 def as_typed(report: str) -> str:
-    """Mistakes as who typed a command knows them: `endpoints[0] "crm".max_in_flight: …` is --max-in-flight."""
+    """Mistakes as who typed a command knows them: `endpoints[0] "crm".max_in_flight: …` is max-in-flight."""
     _, _, mistakes = report.partition("\n")
-    return _FLAG.sub(lambda found: f"--{found[1].replace('_', '-')}", _WHERE.sub("", mistakes))
+    return _FLAG.sub(lambda found: found[1].replace("_", "-"), _WHERE.sub("", mistakes))

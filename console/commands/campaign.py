@@ -13,7 +13,7 @@ from consent.ledger import Registry
 from consent.model import Campaign
 from console import typed
 from console.access import directory_of, screen_of, settings_of, writing
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.lookup import account_meant, accounts_meant
 from console.terminal import Column, Listing
 
@@ -30,11 +30,10 @@ def list_(
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay campaign add 1116 --account acme --title "Deals" --short-code 123456
-
-consent-relay campaign add 1117 --title "News" --short-code 123456 --keyword NEWS"""
+    epilog=examples(
+        'consent-relay campaign add 1116 --account acme --title "Deals" --short-code 123456',
+        'consent-relay campaign add 1117 --title "News" --short-code 123456 --keyword NEWS',
+    )
 )
 def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     ctx: typer.Context,

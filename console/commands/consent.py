@@ -15,7 +15,7 @@ from consent.model import Campaign, ConsentState, Event, Msisdn, Status
 from consent.numbers import recipient
 from console.access import reading, screen_of, settings_of
 from console.eventlines import line_of, told
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.lookup import accounts_meant, campaign_meant
 from console.moments import for_people, moment
 from console.terminal import Column, Listing, clean
@@ -43,11 +43,10 @@ class Standing:
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay consent get 15558937009
-
-consent-relay consent get "+1 555 893 7009" --account acme --campaign 1116 --json"""
+    epilog=examples(
+        "consent-relay consent get 15558937009",
+        'consent-relay consent get "+1 555 893 7009" --account acme --campaign 1116 --json',
+    )
 )
 def get(
     ctx: typer.Context,

@@ -13,7 +13,7 @@ from console import deliveries
 from console.access import screen_of, settings_of
 from console.deliveries import AttemptLine, DeliveryLine, Retried
 from console.eventlines import told
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.moments import for_people
 from console.terminal import Column, Listing
 
@@ -60,15 +60,14 @@ def show(ctx: typer.Context, event: EventArgument) -> None:
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay deliveries retry evt_3_1732230000123_0
-
-consent-relay deliveries retry --dead --endpoint acme/crm"""
+    epilog=examples(
+        "consent-relay deliveries retry evt_3_1732230000123_0",
+        "consent-relay deliveries retry --dead --endpoint acme/crm",
+    )
 )
 def retry(
     ctx: typer.Context,
-    event: Annotated[str | None, typer.Argument(metavar="[EVENT_ID]", help="The event to send again.")] = None,
+    event: Annotated[str | None, typer.Argument(metavar="EVENT_ID", help="The event to send again.")] = None,
     endpoint: EndpointOption = None,
     dead: Annotated[bool, typer.Option("--dead", help="All that this endpoint was given up on.")] = False,
 ) -> None:

@@ -15,7 +15,7 @@ from console import endpoints, typed
 from console.access import directory_of, screen_of, settings_of
 from console.credentials import new_signing_secret
 from console.endpoints import Added, Health
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.lookup import endpoint_id, endpoint_meant
 from console.terminal import Column, Listing, clean
 from console.trial import Trial, attempted
@@ -23,23 +23,22 @@ from console.trial import Trial, attempted
 app = family("The URLs of your systems that want to know.")
 
 Name = Annotated[
-    str, typer.Argument(metavar="[ACCOUNT/]NAME", help="The endpoint. Its own name will do where only one has it.")
+    str, typer.Argument(metavar="ACCOUNT/NAME", help="The endpoint. NAME alone will do where it tells enough.")
 ]
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay endpoint add acme/crm https://crm.example.com/hooks/consent
-
-consent-relay endpoint add acme/old https://old.example.com/postback --format wxml --changes-only"""
+    epilog=examples(
+        "consent-relay endpoint add acme/crm https://crm.example.com/hooks/consent",
+        "consent-relay endpoint add acme/old https://old.example.com/postback --format wxml --changes-only",
+    )
 )
 def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[ACCOUNT/]NAME", help="Whose it is, and what to call it. Where there is one account, NAME will do."
+            metavar="ACCOUNT/NAME", help="Whose it is, and what to call it. Where there is one account, NAME will do."
         ),
     ],
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to POST.")],

@@ -14,7 +14,7 @@ from consent.ledger import Ledger
 from consent.model import Event, EventType, Millis
 from console.access import reading, screen_of, settings_of
 from console.eventlines import line_of, told
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.terminal import Screen
 
 app = family("Watch what happens.")
@@ -28,13 +28,11 @@ _LONGEST_TAIL = 10_000
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay events tail -f
-
-consent-relay events tail -n 100 --type consent.opted_out
-
-consent-relay events tail -f --json | jq .event_id"""
+    epilog=examples(
+        "consent-relay events tail -f",
+        "consent-relay events tail -n 100 --type consent.opted_out",
+        "consent-relay events tail -f --json | jq .event_id",
+    )
 )
 def tail(
     ctx: typer.Context,
@@ -78,6 +76,7 @@ async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, fo
     known = {event.id for event in recent}
     is_first = True
     async for batch in ledger.follow(block=_BLOCK_MS):
+        _end_if_cancelled()
         # Following starts a moment after the look back: what came between is in neither.
         between = await ledger.newest(look_back) if is_first else []
         for event in {event.id: event for event in (*between, *batch)}.values():
@@ -85,6 +84,16 @@ async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, fo
                 yield event
         known |= {event.id for event in between}
         is_first = False
+
+
+def _end_if_cancelled() -> None:
+    """Below Python 3.12, a cancellation at the wrong moment is lost: https://github.com/python/cpython/issues/86296
+
+    The client of the store runs into it, and Ctrl-C would have to be pressed twice.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def wanted(patterns: Sequence[str]) -> frozenset[EventType]:

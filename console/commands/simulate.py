@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import aiohttp
 import typer
@@ -18,9 +18,9 @@ from consent.numbers import recipient
 from console import demo, simulation
 from console.access import directory_of, screen_of, settings_of
 from console.addresses import local_url
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.lookup import campaign_meant, source_meant, source_name
-from console.simulation import Webhook
+from console.simulation import Code, Webhook
 
 app = family("Send a webhook as a provider would, to see it all work. It is recorded like any other.")
 
@@ -53,11 +53,10 @@ class Answer:
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay simulate stop 15558937009
-
-consent-relay simulate stop 15558937009 --text "please stop texting me" --to 123456"""
+    epilog=examples(
+        "consent-relay simulate stop 15558937009",
+        'consent-relay simulate stop 15558937009 --text "please stop texting me" --to 123456',
+    )
 )
 def stop(
     ctx: typer.Context,
@@ -90,9 +89,7 @@ def postback(
     number: Number,
     campaign: CampaignOption = None,
     source: SourceOption = None,
-    code: Annotated[
-        Literal["N301", "N302"], typer.Option(help="N302: she unsubscribed. N301: she subscribed.")
-    ] = "N302",
+    code: Annotated[Code, typer.Option(help="N302: she unsubscribed. N301: she subscribed.")] = "N302",
 ) -> None:
     """A Skycore POSTBACK: somebody unsubscribed, or subscribed, there."""
     settings = settings_of(ctx)

@@ -19,7 +19,7 @@ from console import demo, typed
 from console.access import directory_of, screen_of, settings_of, writing
 from console.addresses import public_url
 from console.credentials import new_token
-from console.invocation import EXAMPLES, family
+from console.invocation import examples, family
 from console.lookup import account_meant, accounts_meant, source_name, sources_of
 from console.terminal import clean
 from receiver.codecs import CODECS
@@ -52,17 +52,18 @@ def list_(
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay source add nexmo --account acme
-
-consent-relay source add nexmo --id nexmo-uk --signature-secret "$SECRET" --signature-method sha256"""
+    epilog=examples(
+        "consent-relay source add nexmo --account acme",
+        'consent-relay source add nexmo --id nexmo-uk --signature-secret "$SECRET" --signature-method sha256',
+    )
 )
 def add(
     ctx: typer.Context,
     provider: Annotated[
         str,
-        typer.Argument(help=f"Who will post: {' or '.join(CODECS)}.", autocompletion=lambda: list(CODECS)),
+        typer.Argument(
+            metavar="PROVIDER", help=f"Who will post: {' or '.join(CODECS)}.", autocompletion=lambda: list(CODECS)
+        ),
     ],
     account: Annotated[str | None, typer.Option(help="For whom. Not needed where there is one account.")] = None,
     source: Annotated[str | None, typer.Option("--id", help="Its name. Otherwise that of the provider.")] = None,

@@ -16,7 +16,7 @@ from console.addresses import ensure_dispatcher_free, ensure_receiver_free, publ
 from console.applying import Step
 from console.commands.apply import secrets_shown_once
 from console.household import Beginning, children
-from console.invocation import EXAMPLES, single
+from console.invocation import examples, single
 from console.lookup import source_name
 from console.supervisor import Supervisor
 from console.terminal import Screen
@@ -26,13 +26,11 @@ app = single()
 
 
 @app.command(
-    epilog=f"""{EXAMPLES}
-
-consent-relay up                                       everything in ./var, on port 8080
-
-CONSENT_RELAY_RECEIVER__PORT=9000 consent-relay up     every setting has such a variable
-
-consent-relay up --config /etc/consent-relay.toml"""
+    epilog=examples(
+        "consent-relay up                                       everything in ./var, on port 8080",
+        "CONSENT_RELAY_RECEIVER__PORT=9000 consent-relay up     every setting has such a variable",
+        "consent-relay up --config /etc/consent-relay.toml",
+    )
 )
 def up(ctx: typer.Context) -> None:
     """Start everything in this terminal: the store, the receiver and the dispatcher.

@@ -187,7 +187,12 @@ def test_a_socket_is_free_when_nobody_listens(tmp_path: Path) -> None:
             "debug",
             "Ready to accept connections unix",
         ),
-        ("4298:M 22 Nov 2026 01:08:39.619 # WARNING Memory overcommit", "warning", "WARNING Memory overcommit"),
+        ("4298:M 22 Nov 2026 01:08:39.619 # Short read or OOM loading", "warning", "Short read or OOM loading"),
+        (
+            "4298:signal-handler (1795313212) Received SIGTERM scheduling shutdown...",
+            "debug",
+            "4298:signal-handler (1795313212) Received SIGTERM scheduling shutdown...",
+        ),
         ("*** FATAL CONFIG FILE ERROR", "warning", "*** FATAL CONFIG FILE ERROR"),
     ],
 )

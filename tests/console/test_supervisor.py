@@ -311,3 +311,37 @@ async def _offspring(folder: Path) -> list[int]:
     pids = folder / "pids"
     await eventually(lambda: pids.exists() and pids.read_text().count("\n") == 2)
     return [int(pid) for pid in pids.read_text().split()]
+
+
+async def test_a_prelude_is_awaited_once_when_those_before_are_ready() -> None:
+    order: list[str] = []
+
+    async def prelude() -> None:
+        order.append("prelude")
+
+    async def ready() -> None:
+        order.append("ready")
+
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
+        supervisor = Supervisor(
+            [
+                Child(name="store", command=_shell(_FOR_EVER), ready=ready),
+                Child(name="receiver", command=_shell(_FOR_EVER), prelude=prelude),
+            ],
+            when_running=lambda: order.append("running"),
+        )
+        tasks.create_task(supervisor.run())
+        await supervisor.running.wait()
+        supervisor.stop()
+
+    assert order == ["ready", "prelude", "running"]
+
+
+async def test_a_prelude_that_fails_keeps_the_child_from_starting() -> None:
+    async def prelude() -> None:
+        raise StoreUnavailable("the store is elsewhere")
+
+    with capture_logs() as logs, pytest.raises(Misconfigured, match=r"^the store is elsewhere$"):
+        await Supervisor([Child(name="receiver", command=_shell(_FOR_EVER), prelude=prelude)]).run()
+
+    assert _told(logs) == []

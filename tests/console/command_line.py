@@ -1,0 +1,44 @@
+"""The command line as a test uses it: real commands, on a store of the test's own."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from typer.testing import CliRunner
+
+from consent.ledger import Store
+from console.cli import app
+
+Found = TypeVar("Found")
+PARTITIONS = 4
+
+
+class CommandLine:
+    def __init__(self, folder: Path, store_url: str) -> None:
+        self.config = folder / "relay.toml"
+        self._store_url = store_url
+        self.configure()
+
+    def configure(self, more: str = "", *, store: str = "") -> None:
+        written = f'[store]\nurl = "{self._store_url}"\npartitions = {PARTITIONS}\n{store}\n{more}\n'
+        self.config.write_text(written, encoding="utf-8")
+
+    def run(self, *words: str, answer: str = "", exit_code: int = 0) -> str:
+        """What it printed; on stderr, when it is to fail."""
+        result = CliRunner().invoke(app, [*words, "--config", str(self.config)], input=answer)
+        assert result.exit_code == exit_code, (result.output, result.exception)
+        return result.stderr if exit_code else result.stdout
+
+    def json(self, *words: str, exit_code: int = 0) -> Any:
+        result = CliRunner().invoke(app, [*words, "--json", "--config", str(self.config)])
+        assert result.exit_code == exit_code, (result.output, result.exception)
+        return json.loads(result.stdout)
+
+    def in_store(self, work: Callable[[Store], Awaitable[Found]]) -> Found:
+        async def opened() -> Found:
+            async with Store.open(self._store_url, partitions=PARTITIONS, durability="fsync") as store:
+                return await work(store)
+
+        return asyncio.run(opened())

@@ -1,0 +1,114 @@
+"""What is known of a number, how it came to be, and what happens just now."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from consent.ledger import Ledger, Registry, Store
+from consent.model import Account
+from tests.builders import ACME, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
+from tests.console.command_line import CommandLine
+
+# Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+TAIL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, store_url: str) -> CommandLine:
+    async def register(store: Store) -> None:
+        for row in (Account(id=ACME), a_campaign(), a_campaign("1117", title="News")):
+            await Registry(store).put(row)
+        await Ledger(store).apply(a_start(at=NOON))
+        await Ledger(store).apply(a_stop(at=NOON + 2000))
+        await Ledger(store).apply(a_start(at=NOON + 1000, received_at=NOON + 3000))
+
+    line = CommandLine(tmp_path, store_url)
+    line.in_store(register)
+    return line
+
+
+def test_every_campaign_is_told_the_known_ones_first(cli: CommandLine) -> None:
+    stopped, unknown = cli.json("consent", "get", "+1 650 242 6055")
+
+    assert stopped == {
+        "account": "acme",
+        "campaign": "1116",
+        "title": "My Campaign Name",
+        "status": "opted_out",
+        "actor": "recipient",
+        "via": "MO",
+        "source": "nexmo-main",
+        "since": "2025-11-24T16:00:02Z",
+        "keyword": "STOP",
+        "rule": "exact:stop",
+        "sequence": 2,
+    }
+    assert (unknown["campaign"], unknown["status"], unknown["since"]) == ("1117", "unknown", None)
+
+
+def test_one_campaign_is_told_alone_and_an_unknown_one_is_no_answer(cli: CommandLine) -> None:
+    assert [each["status"] for each in cli.json("consent", "get", ANN, "--campaign", "1117")] == ["unknown"]
+    assert "there is no acme campaign 1118; did you mean" in cli.run(
+        "consent", "get", ANN, "--campaign", "1118", exit_code=1
+    )
+
+
+def test_history_is_newest_last_and_tells_what_came_too_late(cli: CommandLine) -> None:
+    lines = cli.run("consent", "history", ANN).splitlines()
+
+    assert [line.split()[2] for line in lines] == ["consent.opted_in", "consent.opted_out", "consent.opted_in"]
+    assert [line.endswith("something newer had decided") for line in lines] == [False, False, True]
+
+
+def test_nobody_is_told_to_be_nobody(cli: CommandLine) -> None:
+    assert "Nothing is on the record about 15558937009" in cli.run("consent", "history", BOB)
+    assert cli.json("consent", "history", BOB) == []
+    assert "number is empty" in cli.run("consent", "get", " ", exit_code=1)
+
+
+def test_the_tail_masks_numbers_unless_told_otherwise(cli: CommandLine) -> None:
+    assert ANN not in cli.run("events", "tail")
+
+    cli.configure("[log]\nmask_numbers = false")
+
+    assert cli.run("events", "tail", "-n", "2").count(ANN) == 2
+
+
+def test_the_tail_shows_the_wanted_types_one_object_a_line(cli: CommandLine) -> None:
+    async def texted(store: Store) -> None:
+        await Ledger(store).apply(a_change(None, at=NOON + 5000, detail='{"text":"hello"}', campaigns=()))
+
+    cli.in_store(texted)
+    printed = cli.run("events", "tail", "--json", "--type", "message.*")
+
+    (event,) = [json.loads(line) for line in printed.splitlines()]
+    assert (event["type"], event["campaign"], event["detail"]) == ("message.received", None, None)
+    assert "no event is called" in cli.run("events", "tail", "--type", "consent.gone", exit_code=2)
+
+
+def test_following_goes_on_until_interrupted(cli: CommandLine) -> None:
+    async def another(store: Store) -> None:
+        await Ledger(store).apply(a_stop(msisdn=BOB))
+
+    with subprocess.Popen(
+        [sys.executable, "-c", TAIL, "events", "tail", "-f", "-n", "1", "--json", "--config", str(cli.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tail:
+        assert tail.stdout is not None
+        try:
+            before = json.loads(tail.stdout.readline())
+            cli.in_store(another)
+            after = json.loads(tail.stdout.readline())
+            tail.send_signal(signal.SIGINT)
+            _, complaints = tail.communicate(timeout=10)
+        finally:
+            tail.kill()
+
+    assert (tail.returncode, complaints) == (130, "")
+    assert (before["msisdn"][-4:], after["msisdn"][-4:]) == (ANN[-4:], BOB[-4:])

@@ -1,0 +1,145 @@
+"""The doctor sees what is wrong, says what to do, and changes nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from config.settings import judged
+from consent.directory import Directory
+from consent.ledger import Registry, Server, Store
+from consent.model import Account
+from console import checkup
+from console.checkup import Finding
+from tests.builders import ACME, a_campaign, a_source, an_endpoint
+from tests.console.command_line import CommandLine
+
+SAFE = Server(
+    name="valkey",
+    version="8.0.1",
+    appendonly=True,
+    appendfsync="always",
+    maxmemory=0,
+    maxmemory_policy="noeviction",
+    is_loading=False,
+    aof_failing=False,
+    replicas=0,
+)
+
+
+def settings(**sections: object) -> checkup.Settings:
+    return judged(sections, {}, where="a test")
+
+
+def level_of(findings: list[Finding], subject: str) -> str:
+    return next(finding.level for finding in findings if finding.subject == subject)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, store_url: str) -> CommandLine:
+    return CommandLine(tmp_path, store_url)
+
+
+def test_a_good_store_without_processes_is_good_but_for_these(cli: CommandLine) -> None:
+    cli.configure("[receiver]\nport = 9\ninternal_port = 9\n[dispatcher]\nport = 9")
+
+    findings = cli.json("doctor", exit_code=1)
+
+    bad = {(finding["subject"], finding["text"].split(":")[0]) for finding in findings if finding["level"] == "bad"}
+    assert bad == {("receiver", "nothing answers at http"), ("dispatcher", "nothing answers at http")}
+    subjects = [finding["subject"] for finding in findings if finding["level"] == "ok"]
+    assert {"configuration", "store", "durability", "partitions", "clocks"} <= set(subjects)
+    assert str(cli.config) in findings[0]["text"]
+
+
+def test_looking_lays_nothing_out(cli: CommandLine) -> None:
+    async def keys(store: Store) -> int:
+        return int(await store.redis.dbsize())
+
+    CommandLine.json(cli, "doctor", exit_code=1)
+
+    assert cli.in_store(keys) == 0
+
+
+def test_every_mistake_in_the_configuration_is_a_line(cli: CommandLine) -> None:
+    cli.configure('[receiver]\nport = "http"\n[log]\nlevel = "loud"')
+
+    findings = cli.json("doctor", exit_code=1)
+
+    assert [finding["level"] for finding in findings] == ["bad", "bad", "bad"]
+    assert "receiver.port" in findings[1]["text"]
+
+
+def test_a_store_that_is_away_and_no_binary_to_start_are_both_told(cli: CommandLine, tmp_path: Path) -> None:
+    cli.config.write_text(f'[store]\ndata_dir = "{tmp_path}"\n', encoding="utf-8")
+
+    findings = cli.json("doctor", exit_code=1)
+
+    told = {finding["subject"]: finding for finding in findings}
+    assert told["store"]["level"] == "bad"
+    assert "start it with `consent-relay up`" in told["store"]["text"]
+    assert str(tmp_path) in told["embedded store"]["text"]
+
+
+def test_an_unsafe_store_is_bad_and_one_in_memory_is_a_choice() -> None:
+    forgetful = replace(SAFE, appendonly=False)
+    in_memory = settings(store={"durability": "memory"})
+
+    assert [f.level for f in checkup.of_server(SAFE, settings())] == ["ok"]
+    assert [f.level for f in checkup.of_server(forgetful, settings())] == ["bad"]
+    assert [f.level for f in checkup.of_server(forgetful, in_memory)] == ["warning"]
+
+
+@pytest.mark.parametrize(("kept", "level"), [(None, "ok"), ("16", "ok"), ("4", "bad")])
+def test_another_layout_is_bad(kept: str | None, level: str) -> None:
+    assert checkup.of_layout(kept, settings()).level == level
+
+
+@pytest.mark.parametrize(("ahead", "level"), [(0, "ok"), (-900, "ok"), (5000, "warning"), (-120_000, "bad")])
+def test_clocks_that_differ_are_told(ahead: int, level: str) -> None:
+    assert checkup.of_clocks(ahead).level == level
+
+
+def test_the_registry_is_counted_and_what_is_odd_is_told() -> None:
+    directory = Directory.of(
+        1,
+        accounts=(Account(id=ACME),),
+        campaigns=(a_campaign(), a_campaign("99999", discovered=True)),
+        sources=(a_source(),),
+        endpoints=(an_endpoint(disabled="gone"),),
+    )
+
+    findings = list(checkup.of_registry(directory))
+
+    assert findings[0].text == "1 account, 2 campaigns (1 of them found in webhooks), 1 source, 1 endpoint"
+    assert {(finding.subject, finding.level) for finding in findings[1:]} == {
+        ("signatures", "warning"),
+        ("endpoint", "warning"),
+    }
+    assert level_of(list(checkup.of_registry(Directory(0))), "registry") == "warning"
+
+
+def test_the_schedule_is_told_in_words() -> None:
+    assert checkup.retry_window(settings()).startswith("10 attempts over 3 days 3 hours, at most 3 days 11 hours;")
+    assert checkup.retry_window(settings(dispatcher={"schedule": ["0s"]})).startswith("one attempt")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "level"), [([], "ok"), (["10.0.0.0/8"], "ok"), (["0.0.0.0/0"], "warning"), (["::/0"], "warning")]
+)
+def test_an_exit_that_is_wide_open_is_told(allowed: list[str], level: str) -> None:
+    findings = list(checkup.of_settings(settings(dispatcher={"egress_allow": allowed})))
+
+    assert level_of(findings, "egress") == level
+
+
+def test_the_registry_of_a_running_store_is_counted(cli: CommandLine) -> None:
+    async def register(store: Store) -> None:
+        for row in (Account(id=ACME), a_campaign(), a_source()):
+            await Registry(store).put(row)
+
+    cli.in_store(register)
+
+    findings = cli.json("doctor", exit_code=1)
+
+    assert any(finding["text"] == "1 account, 1 campaign, 1 source, 0 endpoints" for finding in findings)

@@ -1,0 +1,219 @@
+"""Endpoints are added, watched, tried, halted and removed from the command line."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from consent.ledger import Ledger, Queue, Registry, Store
+from consent.model import Account, EndpointId, Partition
+from console.remedies import REMEDIES, remedy_for
+from dispatcher.failure import CONNECT_WORDS, WORDS
+from dispatcher.routing import route
+from tests.builders import ACME, SECRET, a_campaign, a_stop, an_endpoint
+from tests.console.command_line import CommandLine
+
+HERE = '[dispatcher]\negress_allow = ["127.0.0.0/8"]\n'
+
+
+class Listener(HTTPServer):
+    """A customer's system. The path of the URL is the status it answers with."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[dict[str, str], bytes]] = []
+
+    def url(self, status: int = 200) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{status}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Listener
+
+    def do_POST(self) -> None:  # the name that http.server looks for
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(int(self.path.strip("/")))
+        self.end_headers()
+        self.wfile.write(b"said \x1b[31m this")
+
+    def log_message(self, *_: Any) -> None:
+        """Not on the terminal of the tests."""
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cli(tmp_path: Path, store_url: str) -> CommandLine:
+    async def register(store: Store) -> None:
+        for row in (Account(id=ACME), a_campaign()):
+            await Registry(store).put(row)
+
+    line = CommandLine(tmp_path, store_url)
+    line.configure(HERE)
+    line.in_store(register)
+    return line
+
+
+async def owe_a_stop(store: Store) -> None:
+    """What a receiver and a dispatcher that has not sent yet would leave behind."""
+    ledger, queue, registry = Ledger(store), Queue(store), Registry(store)
+    await ledger.apply(a_stop())
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=1000)
+    endpoints = (await registry.directory()).endpoints_of(ACME)
+    await queue.fan_out(stretch, [owed for event in stretch.events for owed in route(event, endpoints)])
+
+
+def test_the_secret_is_printed_once_and_signs_what_is_sent(cli: CommandLine, listener: Listener) -> None:
+    added = cli.json("endpoint", "add", "acme/crm", listener.url())
+    trial = cli.json("endpoint", "test", "crm")
+
+    assert added["secret"] not in cli.run("endpoint", "list")
+    assert (trial["result"], trial["status"], trial["error"]) == ("delivered", 200, "")
+    ((headers, body),) = listener.received
+    assert Webhook(added["secret"]).verify(body, headers)["type"] == "endpoint.test"
+    assert headers["webhook-id"] == trial["webhook_id"]
+
+
+def test_a_wxml_endpoint_is_tried_with_the_opt_out_of_nobody(cli: CommandLine, listener: Listener) -> None:
+    cli.run("endpoint", "add", "old", listener.url(), "--format", "wxml")
+
+    cli.run("endpoint", "test", "old")
+
+    ((_, body),) = listener.received
+    assert b"<CODE>N302</CODE>" in body
+    assert b"<MOBILE>15555550100</MOBILE>" in body
+    assert b"<CAMPAIGNID>1116</CAMPAIGNID>" in body
+
+
+def test_a_failed_trial_says_why_and_what_to_do(cli: CommandLine, listener: Listener) -> None:
+    cli.run("endpoint", "add", "broken", listener.url(500))
+    cli.run("endpoint", "add", "nobody", "http://127.0.0.1:9/")
+
+    broken = cli.json("endpoint", "test", "broken", exit_code=1)
+    nobody = cli.json("endpoint", "test", "nobody", exit_code=1)
+
+    assert (broken["status"], broken["remedy"]) == (500, "it failed: look in its own log")
+    assert "\x1b" not in broken["response"]
+    assert (nobody["status"], nobody["error"]) == (None, "connect_refused")
+    assert "nothing listens" in nobody["remedy"]
+
+
+def test_a_private_address_is_warned_of_and_refused(cli: CommandLine) -> None:
+    cli.configure()
+
+    added = cli.json("endpoint", "add", "crm", "http://localhost:9/")
+    trial = cli.json("endpoint", "test", "crm", exit_code=1)
+
+    assert "dispatcher.egress_allow" in added["warning"]
+    assert (trial["error"], "egress_allow" in trial["remedy"]) == ("egress_refused", True)
+
+
+def test_every_way_to_fail_has_a_remedy() -> None:
+    words = {word for _, word in WORDS} | set(CONNECT_WORDS.values())
+
+    assert set(REMEDIES) == words
+    assert all(remedy_for(error="", status=status) for status in (301, 400, 401, 404, 410, 418, 500, 503))
+    assert remedy_for(error="", status=204) == ""
+
+
+def test_mistakes_are_wrong_usage_and_told_together(cli: CommandLine) -> None:
+    told = cli.run(
+        "endpoint", "add", "crm", "ftp://x/", "--events", "consent.foo", "--max-in-flight", "0", exit_code=2
+    )  # fmt: skip
+
+    for key in ("url: expected", "events[0]: expected", "max-in-flight: expected"):
+        assert key in told
+
+
+def test_the_account_has_to_be_there_and_may_be_left_out_where_there_is_one(cli: CommandLine) -> None:
+    assert "there is no account acne; did you mean acme?" in cli.run(
+        "endpoint", "add", "acne/crm", "https://x.example/", exit_code=1
+    )
+    assert cli.json("endpoint", "add", "crm", "https://x.example/")["endpoint"] == "acme/crm"
+
+
+def test_an_existing_one_is_replaced_only_on_request_and_keeps_its_secret(cli: CommandLine) -> None:
+    async def endpoint(store: Store) -> tuple[str, tuple[str, ...]]:
+        found = (await Registry(store).directory()).endpoints[EndpointId("acme/crm")]
+        return found.url, found.secrets
+
+    cli.run("endpoint", "add", "crm", "https://x.example/", "--secret", SECRET)
+    assert "exists already" in cli.run("endpoint", "add", "crm", "https://y.example/", exit_code=1)
+
+    replaced = cli.json("endpoint", "add", "crm", "https://y.example/", "--replace")
+
+    assert replaced["secret"] == ""
+    assert cli.in_store(endpoint) == ("https://y.example/", (SECRET,))
+
+
+def test_the_list_tells_what_is_owed_and_why_nothing_is_sent(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/?key=secret")
+    cli.in_store(owe_a_stop)
+    cli.run("endpoint", "disable", "crm", "--reason", "maintenance")
+
+    (health,) = cli.json("endpoint", "list")
+    assert health | {"events": None} == {
+        "endpoint": "acme/crm",
+        "url": "https://x.example/?…",
+        "format": "json",
+        "events": None,
+        "disabled": "maintenance",
+        "owed": 1,
+        "in_flight": 0,
+        "dead": 0,
+    }
+    assert "disabled: maintenance" in cli.run("endpoint", "list")
+
+
+def test_an_enabled_one_is_no_longer_disabled(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+    cli.run("endpoint", "disable", "crm")
+
+    cli.run("endpoint", "enable", "crm")
+
+    assert cli.json("endpoint", "list")[0]["disabled"] == ""
+
+
+def test_removing_asks_and_forgets_what_was_owed(cli: CommandLine) -> None:
+    async def owed(store: Store) -> bool:
+        return any([(await Queue(store).look(Partition(p))).due for p in range(4)])
+
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+    cli.in_store(owe_a_stop)
+
+    cli.run("endpoint", "rm", "crm", answer="n\n", exit_code=1)
+    assert len(cli.json("endpoint", "list")) == 1
+    cli.run("endpoint", "rm", "crm", answer="y\n")
+
+    assert cli.json("endpoint", "list") == []
+    assert not cli.in_store(owed)
+
+
+def test_an_unknown_one_is_told_with_what_there_is(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+
+    assert "did you mean acme/crm?" in cli.run("endpoint", "test", "acme/crn", exit_code=1)
+    assert "there are: acme/crm" in cli.run("endpoint", "rm", "-y", "billing", exit_code=1)
+
+
+def test_an_own_name_that_two_accounts_use_has_to_be_qualified(cli: CommandLine) -> None:
+    async def register(store: Store) -> None:
+        for account in ("acme", "zebra"):
+            await Registry(store).put(an_endpoint(account=account, id=EndpointId(f"{account}/crm")))
+
+    cli.in_store(register)
+
+    assert "acme/crm or zebra/crm" in cli.run("endpoint", "disable", "crm", exit_code=1)
