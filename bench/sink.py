@@ -23,7 +23,7 @@ class Sink:
         self.notes: list[tuple[int, bytes, bytes]] = []
 
     def report(self) -> bytes:
-        """Every id, and the milliseconds from webhook received to notification arrived. Raises if one is badly signed."""
+        """Every id, and the milliseconds from webhook received to notification arrived. A bad signature raises."""
         ids: list[str] = []
         took: list[float] = []
         for arrived, head, body in self.notes:

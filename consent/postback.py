@@ -11,9 +11,8 @@ https://github.com/cosmosking2050/API  (1.3/CONTENTS/POSTBACKS)   https://www.sk
 We write the nine elements.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -30,6 +29,7 @@ from consent.safe_xml import parse
 
 MAX_NOTIFICATIONS = 300
 
+_NOTIFICATION = "NOTIFICATION"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIDING = ("ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", "TIMESTAMP", "SUBID")
 """Two answers to one of these are no answer."""
@@ -77,7 +77,7 @@ def digest(postback: Postback) -> str:
     Without a TIMESTAMP a retry and a second decision look alike; the caller must then let the digest age quickly.
     """
     told = (postback.code, postback.msisdn, postback.campaign, postback.timestamp, postback.short_code, postback.source)
-    return sha256(json.dumps(told).encode()).hexdigest()[:32]
+    return sha256(repr(told).encode()).hexdigest()[:32]
 
 
 def encode(postback: Postback) -> bytes:
@@ -101,9 +101,10 @@ def encode(postback: Postback) -> bytes:
 
 def _nodes(root: etree._Element) -> list[etree._Element]:
     name = _name(root.tag)
-    if name not in {"POSTBACK", "NOTIFICATION"}:
+    if name not in {"POSTBACK", _NOTIFICATION}:
         raise Refused("not a postback: the root is neither POSTBACK nor NOTIFICATION")
-    batch = [child for child in root if _name(child.tag) == "NOTIFICATION"] if name == "POSTBACK" else []
+    is_batch = name == "POSTBACK" and len(root) > 0 and _name(root[0].tag) == _NOTIFICATION
+    batch = [child for child in root if _name(child.tag) == _NOTIFICATION] if is_batch else []
     if len(batch) > MAX_NOTIFICATIONS:
         raise TooLarge(f"the postback has {len(batch)} notifications; {MAX_NOTIFICATIONS} are the documented most")
     if batch and len(batch) < len(root):
@@ -114,9 +115,9 @@ def _nodes(root: etree._Element) -> list[etree._Element]:
 def _notification(node: etree._Element) -> Postback | Other:
     values = _values(node)
     for name in _DECIDING:
-        if len(set(values.get(name, ()))) > 1:
+        if len(told := values.get(name, ())) > 1 and len(set(told)) > 1:
             raise Refused(f"the notification contradicts itself: several values for {name}")
-    fields = _attributes(node) | dict(_numbered(values))
+    fields = _attributes(node) | _numbered(values)
     origin, code = fields.pop("ORIGIN", "").upper(), fields.pop("CODE", "").upper()
     match code:
         case "N301" | "N302" if origin in {"SUB", ""}:
@@ -160,15 +161,20 @@ def _values(node: etree._Element) -> dict[str, list[str]]:
     """The text of every element that holds nothing else: BODY and CONTENT only wrap."""
     values: defaultdict[str, list[str]] = defaultdict(list)
     for element in node.iterdescendants():
+        name = _name(element.tag)
+        if name == _NOTIFICATION:
+            raise Refused("the postback is both a batch and a notification")
         if len(element) == 0:
-            values[_name(element.tag)].append((element.text or "").strip())
+            values[name].append((element.text or "").strip())
     return values
 
 
-def _numbered(values: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+def _numbered(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    fields = {name: texts[0] for name, texts in values.items()}
     for name, texts in values.items():
-        for number, text in enumerate(texts, start=1):
-            yield name if number == 1 else f"{name}{number}", text
+        for number, text in enumerate(texts[1:], start=2):
+            fields[f"{name}{number}"] = text
+    return fields
 
 
 @lru_cache(maxsize=1024)

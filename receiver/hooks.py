@@ -1,5 +1,6 @@
 """How is a webhook answered over HTTP? From aiohttp's request to `Inbound`, and from what happened to its reply."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -90,6 +91,8 @@ class Hooks:
         return _reply_to(error, source)
 
     def _tell(self, receipt: Receipt, source: Source, began: UnixMs) -> None:
+        if not log.is_enabled_for(logging.INFO):
+            return
         log.info(
             "webhook.accepted",
             source=source.id,

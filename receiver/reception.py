@@ -32,6 +32,8 @@ class Receipt:
 
     def unusual(self) -> dict[str, int]:
         """The counts that are not what one webhook with one event has."""
+        if len(self.events) == 1 and not (self.duplicates or self.superseded or self.parts_held):
+            return {}
         counts = {
             "recorded": 0 if len(self.events) == 1 else len(self.events),
             "duplicates": self.duplicates,
