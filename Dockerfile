@@ -24,7 +24,9 @@ WORKDIR /var/lib/consent-relay
 VOLUME /var/lib/consent-relay
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8083/healthz', timeout=2)"]
+# `up` and `receiver` answer on 8083, `dispatcher` on 8082: whichever of them runs here is alive if one does.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD \
+  python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8083/healthz', timeout=1)" 2>/dev/null || \
+  python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8082/healthz', timeout=1)"
 ENTRYPOINT ["consent-relay"]
 CMD ["up"]

@@ -11,8 +11,7 @@ https://github.com/cosmosking2050/API  (1.3/CONTENTS/POSTBACKS)   https://www.sk
 We write the nine elements.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -31,7 +30,7 @@ MAX_NOTIFICATIONS = 300
 
 _NOTIFICATION = "NOTIFICATION"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DECIDING = ("ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", "TIMESTAMP", "SUBID")
+_DECIDING = frozenset({"ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", "TIMESTAMP", "SUBID"})
 """Two answers to one of these are no answer."""
 
 # What XML 1.0 cannot carry, not even escaped.  https://www.w3.org/TR/xml/#charsets
@@ -113,11 +112,8 @@ def _nodes(root: etree._Element) -> list[etree._Element]:
 
 
 def _notification(node: etree._Element) -> Postback | Other:
-    values = _values(node)
-    for name in _DECIDING:
-        if len(told := values.get(name, ())) > 1 and len(set(told)) > 1:
-            raise Refused(f"the notification contradicts itself: several values for {name}")
-    fields = _attributes(node) | _numbered(values)
+    fields = _attributes(node) if node.attrib else {}
+    fields.update(_elements(node))
     origin, code = fields.pop("ORIGIN", "").upper(), fields.pop("CODE", "").upper()
     match code:
         case "N301" | "N302" if origin in {"SUB", ""}:
@@ -157,23 +153,24 @@ def _attributes(node: etree._Element) -> dict[str, str]:
     return {name: text for name, text in named.items() if name in {"ID", "CREATED"}}
 
 
-def _values(node: etree._Element) -> dict[str, list[str]]:
-    """The text of every element that holds nothing else: BODY and CONTENT only wrap."""
-    values: defaultdict[str, list[str]] = defaultdict(list)
+def _elements(node: etree._Element) -> dict[str, str]:
+    """The text of every element that holds nothing else, for BODY and CONTENT only wrap. Repeated ones are numbered."""
+    fields: dict[str, str] = {}
+    repeats: dict[str, int] = {}
     for element in node.iterdescendants():
         name = _name(element.tag)
         if name == _NOTIFICATION:
             raise Refused("the postback is both a batch and a notification")
-        if len(element) == 0:
-            values[name].append((element.text or "").strip())
-    return values
-
-
-def _numbered(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    fields = {name: texts[0] for name, texts in values.items()}
-    for name, texts in values.items():
-        for number, text in enumerate(texts[1:], start=2):
-            fields[f"{name}{number}"] = text
+        if len(element):
+            continue
+        text = (element.text or "").strip()
+        if name not in fields:
+            fields[name] = text
+            continue
+        if name in _DECIDING and fields[name] != text:
+            raise Refused(f"the notification contradicts itself: several values for {name}")
+        repeats[name] = repeats.get(name, 1) + 1
+        fields[f"{name}{repeats[name]}"] = text
     return fields
 
 

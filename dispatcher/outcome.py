@@ -49,7 +49,7 @@ class Attempted:
     response: str
     """The beginning of the answer's body."""
     error: str
-    """Why no answer came, in one stable word (send.py lists them); empty when one did."""
+    """Why no answer came, in one stable word (failure.py lists them); empty when one did."""
 
 
 def judged(status: int, retry_after: str | None, now: UnixMs) -> Outcome:

@@ -1,7 +1,7 @@
 """One attempt: sign, post, and say how it went. Decides nothing about what comes next; raises for cancellation alone.
 
 An attempt ends within the timeout (rounded up to a whole second by the client), from the look-up of the name to the
-last byte read. A lease has to be longer.
+last byte read. A lease is shorter, so the loop renews it meanwhile.
 """
 
 import re

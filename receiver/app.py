@@ -80,8 +80,9 @@ class Receiver:
         try:
             await self._store.ensure_safe()
         except ConsentError as exc:
-            self._unready = str(exc)
+            self._unready = self.reception.unsafe = str(exc)
             raise
+        self.reception.unsafe = None
         self._unready = None if self.reception.directory else "the registry has not been read yet"
         return _CHECK_EVERY_S if self._unready is None else 0.05
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from consent.directory import Directory
-from consent.errors import NoSuchSource, StoreUnavailable
+from consent.errors import NoSuchSource, StoreUnavailable, StoreUnsafe
 from consent.keywords import Rules
 from consent.ledger import HeldPart as StoredPart
 from consent.ledger import Ledger, Registry, Whole
@@ -51,6 +51,8 @@ class Reception:
         self._parts_wait = parts_wait
         self.directory: Directory | None = None
         """Who is registered; None until the store has told."""
+        self.unsafe: str | None = "the store has not been checked yet"
+        """Why nothing can be promised now; None while the store keeps what it is given."""
 
     def source_of(self, token: str) -> Source:
         source = self._known().sources_by_token.get(token)
@@ -60,6 +62,8 @@ class Reception:
 
     async def take(self, inbound: Inbound, source: Source, now: UnixMs) -> Receipt:
         """Returns when all that the webhook reports is recorded; any ConsentError means it must not be acknowledged."""
+        if self.unsafe is not None:
+            raise StoreUnsafe(self.unsafe)
         codec = CODECS[source.provider]
         codec.verify(inbound, source, now)
         directory = self._known()

@@ -39,6 +39,8 @@ class Server:
 
     name: str
     version: str
+    redis_version: str
+    """Whose commands it speaks: every Valkey says 7.2.4, the last Redis before they parted."""
     appendonly: bool
     appendfsync: str
     maxmemory: int
@@ -49,7 +51,7 @@ class Server:
 
     @property
     def speaks(self) -> tuple[int, ...]:
-        return tuple(int(part) for part in self.version.split(".")[:2])
+        return tuple(int(part) for part in self.redis_version.split(".")[:2])
 
 
 class Store:
@@ -69,8 +71,8 @@ class Store:
     @asynccontextmanager
     async def open(cls, url: str, *, partitions: int, durability: Durability) -> AsyncIterator["Store"]:
         """Connect lazily: a store that is away makes calls fail, not the start."""
-        redis = client(url)
         commit = GroupCommit(Wire(Address.of(url), timeout=_TIMEOUT_S))
+        redis = client(url)
         store = cls(redis, commit, partitions=partitions, durability=durability)
         try:
             yield store
@@ -148,7 +150,8 @@ async def inspect(redis: Client) -> Server:
     info = await redis.info()
     return Server(
         name=str(info.get("server_name", "redis")),
-        version=str(info.get("redis_version", "0.0")),
+        version=str(info.get("valkey_version") or info.get("redis_version", "0.0")),
+        redis_version=str(info.get("redis_version", "0.0")),
         appendonly=bool(info.get("aof_enabled", 0)),
         appendfsync=await _setting(redis, "appendfsync"),
         maxmemory=int(info.get("maxmemory", 0)),

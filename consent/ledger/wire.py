@@ -13,7 +13,7 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
-from consent.errors import StoreUnavailable
+from consent.errors import Misconfigured, StoreUnavailable
 
 Reply = Any
 """What the store answered: bytes, int, None or a list of these; a hiredis.ReplyError in the place of a failure."""
@@ -36,7 +36,10 @@ class Address:
     @classmethod
     def of(cls, url: str) -> "Address":
         """From a redis://, rediss:// or unix:// URL, as redis-py reads them."""
-        parts: dict[str, Any] = dict(parse_url(url))
+        try:
+            parts: dict[str, Any] = dict(parse_url(url))
+        except ValueError as exc:
+            raise Misconfigured(f"store.url: expected redis://, rediss:// or unix://, for one server ({exc})") from exc
         connection = parts.get("connection_class")
         path = parts.get("path", "") if connection is UnixDomainSocketConnection else ""
         tls = ssl.create_default_context(cafile=parts.get("ssl_ca_certs")) if connection is SSLConnection else None

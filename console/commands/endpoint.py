@@ -53,7 +53,6 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     changes_only: Annotated[
         bool, typer.Option("--changes-only", help="Say nothing when a STOP changes nothing.")
     ] = False,
-    rate: Annotated[str, typer.Option(help="At most so many, as in 50/s.", show_default="no limit")] = "",
     max_in_flight: Annotated[int, typer.Option(help="At most so many requests at once.")] = 16,
     secret: Annotated[
         str, typer.Option(help="The signing secret, whsec_…", show_default="a new one, printed once")
@@ -78,7 +77,6 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
             "events": events,
             "campaigns": campaign,
             "changes_only": changes_only,
-            "rate": rate,
             "max_in_flight": max_in_flight,
         }
     )

@@ -112,7 +112,7 @@ def _receipt(given: Mapping[str, str]) -> ReceiptReported:
 
 
 def _identity(given: Mapping[str, str]) -> str:
-    """The same however often the provider sends the message: it repeats for 24 h what was not answered with 200."""
+    """The same however often the provider sends the message: it repeats for 24 h what it got no good answer to."""
     named = given.get("messageId") or digest_of(given.get(name, "") for name in _TELLING)
     part = given.get("concat-part")
     return f"{named}:{part}" if part else named

@@ -17,6 +17,7 @@ from tests.console.command_line import CommandLine
 SAFE = Server(
     name="valkey",
     version="8.0.1",
+    redis_version="7.2.4",
     appendonly=True,
     appendfsync="always",
     maxmemory=0,

@@ -19,7 +19,7 @@ from consent.model import (
     Status,
     UnixMs,
 )
-from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint
+from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event
 
 CRM = an_endpoint("crm")
 WAREHOUSE = an_endpoint("warehouse")
@@ -154,6 +154,7 @@ async def test_a_waiting_one_can_be_hastened_but_not_past_an_earlier_one(queue: 
     await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
 
     assert await queue.retry(CRM.id, second, is_urgent=True) == "behind"
+    assert await queue.retry(CRM.id, an_event(msisdn=ANN), is_urgent=True) == "unknown"
     assert await queue.retry(CRM.id, first, is_urgent=False) == "hastened"
 
     (again,) = await claim(queue)

@@ -20,6 +20,7 @@ from tests.e2e.installation import Installation, free_port
 SAFE = Server(
     name="valkey",
     version="8.1.0",
+    redis_version="7.2.4",
     appendonly=True,
     appendfsync="always",
     maxmemory=0,
@@ -66,13 +67,13 @@ def test_the_recommended_server_is_safe(durability: Durability) -> None:
 @pytest.mark.parametrize(
     ("changed", "durability", "remedy"),
     [
-        ({"version": "6.2.14"}, "memory", "use Redis 7.0, Valkey 7.2 or newer"),
+        ({"redis_version": "6.2.14"}, "memory", "use Redis 7.0, Valkey 7.2 or newer"),
         ({"is_loading": True}, "memory", "wait"),
         ({"maxmemory": 1 << 30, "maxmemory_policy": "allkeys-lru"}, "fsync", "set noeviction"),
         ({"appendonly": False}, "fsync", "set appendonly yes"),
         ({"aof_failing": True}, "fsync", "look at the disk"),
-        ({"appendfsync": "everysec", "version": "7.0.15"}, "fsync", "set appendfsync always"),
-        ({"version": "7.0.15"}, "replicated", "has no WAITAOF"),
+        ({"appendfsync": "everysec", "redis_version": "7.0.15"}, "fsync", "set appendfsync always"),
+        ({"redis_version": "7.0.15"}, "replicated", "has no WAITAOF"),
         ({"replicas": 0}, "replicated", "no replica connected"),
     ],
 )

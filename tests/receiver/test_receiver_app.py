@@ -134,14 +134,17 @@ async def test_it_outlives_the_store_and_needs_no_restart(own: Installation) -> 
         assert len(await Ledger(store).history(ACME, ANN)) == 2
 
 
-async def test_an_unsafe_store_makes_it_unready(own: Installation) -> None:
+async def test_an_unsafe_store_makes_it_unready_and_every_webhook_comes_again(own: Installation) -> None:
     async with own.opened() as store:
+        await Registry(store).put(NEXMO)
         await store.redis.config_set("appendonly", "no")
         async with running(store) as here:
             await eventually(lambda: "does not persist" in (here.receiver.unready or ""))
 
             assert await here.get("/readyz") == 503
             assert await here.get("/healthz") == 200
+            await eventually(lambda: here.receiver.reception.directory is not None)
+            assert await here.post() == 503
 
 
 async def test_a_request_under_way_is_answered_before_it_leaves(store: Store, registry: Registry) -> None:

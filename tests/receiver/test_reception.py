@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from consent.errors import NoSuchSource, Refused, StoreUnavailable, Unverified
+from consent.errors import NoSuchSource, Refused, StoreUnavailable, StoreUnsafe, Unverified
 from consent.keywords import rules
 from consent.ledger import Ledger, Registry, Store
 from consent.model import (
@@ -41,6 +41,7 @@ async def reception(ledger: Ledger, registry: Registry) -> Reception:
 async def a_reception(ledger: Ledger, registry: Registry) -> Reception:
     built = Reception(ledger, registry, rules(("en",)), parts_wait=Millis(60_000))
     built.directory = await registry.directory()
+    built.unsafe = None
     return built
 
 
@@ -93,8 +94,18 @@ async def test_before_the_registry_was_read_everybody_shall_come_again(ledger: L
 
     with pytest.raises(StoreUnavailable, match="registry has not been read"):
         unready.source_of(NEXMO.token)
+    unready.unsafe = None
     with pytest.raises(StoreUnavailable, match="registry has not been read"):
         await unready.take(a_text(), NEXMO, NOW)
+
+
+async def test_nothing_is_taken_that_an_unsafe_store_could_lose(reception: Reception, ledger: Ledger) -> None:
+    reception.unsafe = "it does not persist"
+
+    with pytest.raises(StoreUnsafe, match="does not persist"):
+        await reception.take(a_text(), NEXMO, NOW)
+
+    assert await ledger.history(ACME, ANN) == []
 
 
 async def test_what_is_not_signed_leaves_no_trace(reception: Reception, ledger: Ledger) -> None:

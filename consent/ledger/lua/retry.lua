@@ -12,7 +12,10 @@ local function retry(keys, args)
   end
   local held = parse_head(redis.call('HGET', keys[3], args[2]))
   if not held then return 'unknown' end
-  if held.event ~= args[3] then return 'behind' end
+  if held.event ~= args[3] then
+    local place = redis.call('LPOS', keys[4], args[3] .. ' 1') or redis.call('LPOS', keys[4], args[3] .. ' 0')
+    return place and 'behind' or 'unknown'
+  end
   if held.token ~= '-' then return 'in_flight' end
   make_due(lane, args[1], args[2], held.urgent, now)
   return 'hastened'
