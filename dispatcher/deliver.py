@@ -20,9 +20,9 @@ from dispatcher.plan import plan_claims, rest_ms
 
 log = structlog.get_logger()
 
-_LONGEST_REST_MS = 10_000
-"""The safety net: what an older process or an operator's hand did without waking anybody is found after this long."""
-_HEARTBEAT_S = 2.5
+_LONGEST_REST_MS = 4500
+"""The safety net: what another process did without waking us, and then perhaps died of, is found after this long."""
+_HEARTBEAT_S = 1.5
 
 
 class Delivering:

@@ -28,8 +28,9 @@ from consent.model import (
     UnixMs,
 )
 
-LEASE_MS = Millis(8000)
-"""A dead dispatcher's deliveries are due again this long after its last heartbeat."""
+LEASE_MS = Millis(5000)
+"""A dead dispatcher's deliveries are due again this long after its last heartbeat. Together with the longest time that
+another one sleeps without looking (dispatcher/deliver.py) it stays below ten seconds."""
 ATTEMPTS_KEPT = 10_000
 """Per partition, for the console."""
 _STRETCH = 256

@@ -10,9 +10,17 @@ from typer.testing import CliRunner
 
 from consent.ledger import Store
 from console.cli import app
+from tests.e2e.installation import free_port
 
 Found = TypeVar("Found")
 PARTITIONS = 4
+
+
+def _elsewhere(more: str) -> str:
+    """Ports on which nobody answers, though an installation runs on the usual ones."""
+    receiver = f"[receiver]\nport = {free_port()}\ninternal_port = {free_port()}\n"
+    dispatcher = f"[dispatcher]\nport = {free_port()}\n"
+    return "".join(part for part in (receiver, dispatcher) if part.partition("\n")[0] not in more)
 
 
 class CommandLine:
@@ -22,7 +30,7 @@ class CommandLine:
         self.configure()
 
     def configure(self, more: str = "", *, store: str = "") -> None:
-        written = f'[store]\nurl = "{self._store_url}"\npartitions = {PARTITIONS}\n{store}\n{more}\n'
+        written = f'[store]\nurl = "{self._store_url}"\npartitions = {PARTITIONS}\n{store}\n{_elsewhere(more)}{more}\n'
         self.config.write_text(written, encoding="utf-8")
 
     def run(self, *words: str, answer: str = "", exit_code: int = 0) -> str:
