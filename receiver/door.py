@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 _BROKEN = Reply(status=500)
 _IDLE_S = 75.0
-"""How long a connection may be silent; aiohttp's own figure."""
+"""How long a connection may be silent: providers open another when they have something to say."""
 _SWEEP_S = 15.0
 _MOST_WAITING = 256 * 1024
 """Bytes of further requests, sent before the answer to the first: then reading pauses."""
@@ -40,6 +40,7 @@ class Door:
         self.max_body = max_body
         self.is_closing = False
         self.connections: set[Connection] = set()
+        self.under_way: set[asyncio.Task[None]] = set()
 
     async def close_idle(self) -> None:
         loop = asyncio.get_running_loop()
@@ -53,9 +54,12 @@ class Door:
         self.is_closing = True
         for connection in [*self.connections]:
             connection.close_if_silent(since=float("inf"))
-        under_way = [connection.answering for connection in self.connections if connection.answering]
-        if under_way:
-            await asyncio.wait(under_way, timeout=grace)
+        if self.under_way:
+            _, late = await asyncio.wait(self.under_way, timeout=grace)
+            for task in late:
+                task.cancel()
+        for connection in [*self.connections]:
+            connection.close_if_silent(since=float("inf"))
 
 
 class Connection(asyncio.Protocol):
@@ -65,10 +69,14 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._data = b""
         self._last_heard = self._loop.time()
+        self._is_stuck = False
         self.answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # of a TCP server, so it reads and writes
+        if self._door.is_closing:  # accepted just before the port was closed
+            transport.close()
+            return
         self._door.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -77,10 +85,19 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data
-        if self.answering is None:
+        if self.answering is None and not self._is_stuck:
             self._next()
         elif len(self._data) > _MOST_WAITING and self._transport is not None:
             self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """It does not take its answers: then it gets no more of them."""
+        self._is_stuck = True
+
+    def resume_writing(self) -> None:
+        self._is_stuck = False
+        if self.answering is None and self._data:
+            self._next()
 
     def close_if_silent(self, *, since: float) -> None:
         if self.answering is None and self._last_heard < since and self._transport is not None:
@@ -94,7 +111,11 @@ class Connection(asyncio.Protocol):
         post, end = found
         self._data = self._data[end:]
         self._last_heard = self._loop.time()
-        self.answering = self._loop.create_task(self._answer(post))
+        self.answering = task = self._loop.create_task(self._answer(post))
+        self._door.under_way.add(task)
+        task.add_done_callback(self._door.under_way.discard)
+        if self._transport is not None and len(self._data) <= _MOST_WAITING:
+            self._transport.resume_reading()
 
     async def _answer(self, post: plain.PlainPost) -> None:
         try:
@@ -102,6 +123,10 @@ class Connection(asyncio.Protocol):
         except Exception:  # whatever it was, the provider must hear of it, and send it again
             log.exception("webhook.broke")
             reply = _BROKEN
+        except asyncio.CancelledError:  # the grace is over, or somebody else's wait was cancelled with ours
+            if self._transport is not None:
+                self._transport.abort()
+            raise
         finally:
             self.answering = None
         transport = self._transport
@@ -110,8 +135,9 @@ class Connection(asyncio.Protocol):
         transport.write(serialised(reply, closing=self._door.is_closing))
         if self._door.is_closing:
             transport.close()
-        elif self._data:
-            transport.resume_reading()
+            return
+        self._last_heard = self._loop.time()
+        if self._data and not self._is_stuck:
             self._next()
 
     def _hand_over(self) -> None:
@@ -120,6 +146,7 @@ class Connection(asyncio.Protocol):
             return
         self._door.connections.discard(self)
         self._transport, self._data = None, b""
+        transport.resume_reading()
         other = self._door.others()
         transport.set_protocol(other)
         other.connection_made(transport)

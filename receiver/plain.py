@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from receiver.inbound import Inbound
 
+_MOST_LINES = 100
+"""aiohttp takes 128."""
 _LONGEST_HEAD = 8190
 """aiohttp's own limit for a line; a head as long as that is not the one we get all day."""
 
@@ -20,11 +22,26 @@ _HEAD = re.compile(
     rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
 )
 # What says how to read the body or what becomes of the connection; anything else in a head is none of our business.
-_HARMLESS = frozenset({b"content-length", b"content-type", b"host"})
+_HARMLESS = frozenset(
+    {
+        b"content-length",
+        b"content-type",
+        b"host",
+        # aiohttp refuses these when they come twice
+        b"content-location",
+        b"content-range",
+        b"etag",
+        b"max-forwards",
+        b"server",
+        b"user-agent",
+    }
+)
 _TELLING = _HARMLESS | {
     b"connection",
     b"content-encoding",
     b"expect",
+    b"proxy-connection",
+    b"sec-websocket-key1",
     b"te",
     b"trailer",
     b"transfer-encoding",
@@ -41,7 +58,7 @@ class PlainPost(NamedTuple):
 def read(data: bytes) -> tuple[PlainPost, int] | None:
     """The request at the start of `data`, and where it ends."""
     found = _HEAD.match(data, 0, _LONGEST_HEAD)
-    if found is None:
+    if found is None or found[2].count(b"\n") > _MOST_LINES:
         return None
     told: dict[bytes, bytes] = {}
     for line in found[2].split(b"\r\n"):
@@ -55,7 +72,7 @@ def read(data: bytes) -> tuple[PlainPost, int] | None:
             return None
         told[word] = value
     length = told.get(b"content-length", b"")
-    if not _LENGTH.fullmatch(length):
+    if b"host" not in told or not _LENGTH.fullmatch(length):
         return None
     end = found.end() + int(length)
     if len(data) < end:
