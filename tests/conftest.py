@@ -11,6 +11,7 @@ from redis import Redis
 
 from consent.ledger import Backlog, Ledger, Queue, Registry, Store
 from console import embedded
+from tests.e2e.installation import Installation
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +62,20 @@ def backlog(store: Store) -> Backlog:
 @pytest.fixture
 def registry(store: Store) -> Registry:
     return Registry(store)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short: a unix socket's path has little room."""
+    with tempfile.TemporaryDirectory(prefix="cr-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def own(folder: Path) -> AsyncIterator[Installation]:
+    """A server of this test's own, to be set up badly, stopped and killed."""
+    here = Installation(folder, schedule="[]", extra="")
+    await here.start_store()
+    yield here
+    if "store" in here.processes:
+        await here.kill("store")

@@ -1,18 +1,10 @@
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.e2e.installation import Installation, installation
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: a unix socket's path has little room."""
-    with tempfile.TemporaryDirectory(prefix="cr-") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import asyncio
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,23 +18,6 @@ from tests.e2e.installation import Installation
 
 ROWS = registry_table("rows")
 KEYS = (ROWS, "{registry}:version", "{registry}:changes")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: a unix socket's path has little room."""
-    with tempfile.TemporaryDirectory(prefix="cr-") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-async def own(folder: Path) -> AsyncIterator[Installation]:
-    """A server of this test's own, to be stopped and killed."""
-    here = Installation(folder, schedule="[]", extra="")
-    await here.start_store()
-    yield here
-    if "store" in here.processes:
-        await here.kill("store")
 
 
 @asynccontextmanager

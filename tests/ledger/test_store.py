@@ -1,10 +1,8 @@
 """A server is trusted only as far as it keeps what a 2xx promises; one that is away is waited for."""
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,23 +27,6 @@ SAFE = Server(
     aof_failing=False,
     replicas=1,
 )
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: a unix socket's path has little room."""
-    with tempfile.TemporaryDirectory(prefix="cr-") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-async def own(folder: Path) -> AsyncIterator[Installation]:
-    """A server of this test's own, to be set up badly and killed."""
-    here = Installation(folder, schedule="[]", extra="")
-    await here.start_store()
-    yield here
-    if "store" in here.processes:
-        await here.kill("store")
 
 
 @asynccontextmanager

@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import ssl
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,23 +17,6 @@ from tests.e2e.installation import Installation, eventually, free_port
 
 PING = pack(("PING",))
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: a unix socket's path has little room."""
-    with tempfile.TemporaryDirectory(prefix="cr-") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-async def own(folder: Path) -> AsyncIterator[Installation]:
-    """A server of this test's own, to be stopped and killed."""
-    here = Installation(folder, schedule="[]", extra="")
-    await here.start_store()
-    yield here
-    if "store" in here.processes:
-        await here.kill("store")
 
 
 @asynccontextmanager

@@ -1,14 +1,11 @@
 """The receiver as a process has it: it becomes ready, follows the registry, and outlives the store's absences."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
-import pytest
 
 from config.settings import Settings
 from consent.ledger import Ledger, Registry, Store
@@ -56,23 +53,6 @@ async def running(store: Store) -> AsyncIterator[Running]:
 
 async def ready(here: Running) -> None:
     await eventually(lambda: here.receiver.unready is None)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: a unix socket's path has little room."""
-    with tempfile.TemporaryDirectory(prefix="cr-") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-async def own(folder: Path) -> AsyncIterator[Installation]:
-    """A store of this test's own, to be killed."""
-    here = Installation(folder, schedule="[]", extra="")
-    await here.start_store()
-    yield here
-    if "store" in here.processes:
-        await here.kill("store")
 
 
 async def test_it_is_ready_once_the_store_is_safe_and_the_registry_was_read(store: Store, registry: Registry) -> None:
