@@ -217,9 +217,13 @@ def test_a_batch_with_one_bad_notification_is_refused_whole() -> None:
         decode(sample("b_batch").replace(b"<MOBILE>16502424956</MOBILE>", b""))
 
 
-def test_a_postback_that_is_both_a_batch_and_a_notification_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("tag", "with_more"),
+    [(b"<POSTBACK>", b"<POSTBACK><CODE>N302</CODE>"), (b"</POSTBACK>", b"<CODE>N302</CODE></POSTBACK>")],
+)
+def test_a_postback_that_is_both_a_batch_and_a_notification_is_refused(tag: bytes, with_more: bytes) -> None:
     with pytest.raises(Refused, match="both"):
-        decode(sample("b_batch").replace(b"<POSTBACK>", b"<POSTBACK><CODE>N302</CODE>"))
+        decode(sample("b_batch").replace(tag, with_more))
 
 
 @pytest.mark.parametrize(("count", "is_read"), [(MAX_NOTIFICATIONS, True), (MAX_NOTIFICATIONS + 1, False)])

@@ -1,5 +1,6 @@
 """A server is trusted only as far as it keeps what a 2xx promises; one that is away is waited for."""
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -253,3 +254,14 @@ async def test_a_store_that_refuses_writes_is_unavailable(store: Store, setting:
             await store.ensure_safe()
     finally:
         await store.redis.config_set(setting, 0)
+
+
+async def test_a_frozen_server_is_unavailable_once_its_time_is_over(own: Installation) -> None:
+    async with opened(own.url) as store:
+        await store.redis.ping()
+        own.processes["store"].send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable, match="did not answer within"):
+                await store.ensure_safe()
+        finally:
+            own.processes["store"].send_signal(signal.SIGCONT)

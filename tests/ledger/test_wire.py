@@ -11,7 +11,7 @@ import pytest
 import trustme
 from redis import Redis
 
-from consent.errors import StoreUnavailable
+from consent.errors import Misconfigured, StoreUnavailable
 from consent.ledger.wire import Address, Wire, _Replies, pack
 from tests.e2e.installation import Installation, eventually, free_port
 
@@ -272,3 +272,9 @@ async def test_a_connection_that_broke_takes_nothing_more() -> None:
 
         with pytest.raises(StoreUnavailable, match="is closed"):
             replies.exchange(PING, 1)
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://one,two/main", "redis+cluster://one", "memcached://one"])
+def test_a_url_of_no_single_server_is_told_apart_with_the_remedy(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"store\.url: expected redis://"):
+        Address.of(url)
