@@ -1,12 +1,12 @@
 """The dispatcher as a whole: routing, delivering, and what keeps both true."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import structlog
 
 from config.background import persist
+from config.clock import system_clock
 from config.probes import internal_port
 from config.settings import Settings
 from consent.errors import ConsentError
@@ -23,10 +23,6 @@ log = structlog.get_logger()
 _CHECK_EVERY_S = 30.0
 _WATCH_MS = Millis(4000)
 _TIDY_EVERY_S = 3600.0
-
-
-def system_clock() -> UnixMs:
-    return UnixMs(time.time_ns() // 1_000_000)
 
 
 class Dispatcher:

@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from config.background import persist
+from config.clock import system_clock
 from config.probes import Handler, answer, internal_port, probes
 from config.settings import Settings
 from consent.errors import ConsentError
@@ -14,7 +15,7 @@ from consent.keywords import rules
 from consent.ledger import Ledger, Registry, Store, Watch
 from consent.model import Millis, Partition
 from receiver.door import open_door
-from receiver.hooks import PATH, Hooks, system_clock
+from receiver.hooks import PATH, Hooks
 from receiver.reception import Reception
 
 log = structlog.get_logger()

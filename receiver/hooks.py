@@ -1,12 +1,12 @@
 """How is a webhook answered over HTTP? From aiohttp's request to `Inbound`, and from what happened to its reply."""
 
 import logging
-import time
 from collections.abc import Callable
 
 import structlog
 from aiohttp import web
 
+from config.clock import system_clock
 from config.probes import welcome_body
 from consent.errors import ConsentError, Refused, TooLarge
 from consent.model import Source, UnixMs
@@ -24,10 +24,6 @@ _MOST_NAMED = 10
 """A batch may hold hundreds; the log line names the first."""
 
 Clock = Callable[[], UnixMs]
-
-
-def system_clock() -> UnixMs:
-    return UnixMs(time.time_ns() // 1_000_000)
 
 
 class Hooks:

@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestServer
 from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 
+from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Owed, Queue, Registry, Store
 from consent.model import Endpoint, Lease, Millis, Partition, Recorded
-from dispatcher.app import system_clock
 from dispatcher.attempt import Attempts
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender

@@ -9,10 +9,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from config.clock import system_clock
 from consent.directory import Directory
 from consent.ledger import Backlog, Ledger, Queue, Registry, Store
 from consent.model import Endpoint, Millis, Msisdn, Partition
-from dispatcher.app import system_clock
 from dispatcher.attempt import Attempts
 from dispatcher.deliver import Delivering
 from dispatcher.retry import RetryPolicy

@@ -1,0 +1,9 @@
+"""What time is it? Where a process reads the clock; everything that decides is handed the time."""
+
+import time
+
+from consent.model import UnixMs
+
+
+def system_clock() -> UnixMs:
+    return UnixMs(time.time_ns() // 1_000_000)
