@@ -62,6 +62,8 @@ class Receiver(BaseModel):
     public_url: PublicUrl = ""
     """What providers see, where a proxy stands before us; printed in webhook URLs."""
     max_body: Bytes = 65536
+    trusted_proxies: Networks = ()
+    """Whose X-Forwarded-For is believed, when calls with wrong credentials are counted by address."""
     internal_host: Host = "127.0.0.1"
     internal_port: Port = 8083
     parts_wait: Duration = milliseconds("3m")

@@ -28,6 +28,8 @@ class Directory:
     campaigns: dict[tuple[AccountId, CampaignId], Campaign] = field(default_factory=dict)
     sources_by_token: dict[str, Source] = field(default_factory=dict, repr=False)
     endpoints: dict[EndpointId, Endpoint] = field(default_factory=dict)
+    accounts_by_key: dict[str, Account] = field(default_factory=dict, repr=False)
+    """By API key in lower case: one documented client sends it so."""
     _by_account: dict[AccountId, tuple[Campaign, ...]] = field(default_factory=dict, repr=False)
     _by_short_code: dict[tuple[AccountId, str], tuple[Campaign, ...]] = field(default_factory=dict, repr=False)
 
@@ -41,13 +43,15 @@ class Directory:
         sources: Iterable[Source] = (),
         endpoints: Iterable[Endpoint] = (),
     ) -> "Directory":
+        known = list(accounts)
         listed = sorted(campaigns, key=lambda campaign: campaign.id)
         return cls(
             version,
-            {account.id: account for account in accounts},
+            {account.id: account for account in known},
             {(campaign.account, campaign.id): campaign for campaign in listed},
             {source.token: source for source in sources},
             {endpoint.id: endpoint for endpoint in endpoints},
+            {account.api_key.lower(): account for account in known if account.api_key},
             _grouped(listed, lambda campaign: campaign.account),
             _grouped(listed, lambda campaign: (campaign.account, campaign.short_code)),
         )

@@ -2,9 +2,11 @@
 
     ConsentError
     ├── Refused            the sender's: the request must change, repeating it cannot help   400
+    │   ├── Unauthorised   no account has this key and secret                               401
     │   ├── Unverified     the signature is missing, wrong or too old                       403
     │   ├── NoSuchSource   nobody registered this webhook URL                               404
     │   └── TooLarge       more bytes, depth or parts than we read                          413
+    ├── Throttled          the caller's: too many wrong credentials; wait                    429
     ├── StoreUnavailable   ours, for now: the store cannot promise; the same request will do 503
     │   └── StoreUnsafe    the store answers, but would lose what we promise to keep         503
     └── Misconfigured      the operator's: the message names the key and the remedy          500
@@ -30,6 +32,13 @@ class Refused(ConsentError):
     reason = "malformed"
 
 
+class Unauthorised(Refused):
+    """No account has this API key and secret: compare them with `consent-relay account list`."""
+
+    status = 401
+    reason = "unauthorised"
+
+
 class Unverified(Refused):
     """The request does not prove that it is the provider's: check the signature secret, its method and the clock."""
 
@@ -49,6 +58,18 @@ class TooLarge(Refused):
 
     status = 413
     reason = "too_large"
+
+
+class Throttled(ConsentError):
+    """Too many wrong credentials came from this address, or for this key: wait `retry_after` seconds."""
+
+    status = 429
+    retryable = True
+    reason = "throttled"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StoreUnavailable(ConsentError):

@@ -64,6 +64,8 @@ class EventType(StrEnum):
     MESSAGE_REQUESTED = "message.requested"
     MESSAGE_RECEIVED = "message.received"
     MESSAGE_STATUS = "message.status"
+    API_RESPONSE = "api.response"
+    """What the opt-in API answered, for who would rather have it by webhook."""
     ENDPOINT_TEST = "endpoint.test"
     """Sent by `consent-relay endpoint test` alone; never in the log."""
     ENDPOINT_FAILING = "endpoint.failing"
@@ -160,6 +162,15 @@ class Origin:
     rule: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One more event that a change brings about: a text asked for, an answer given."""
+
+    type: EventType
+    detail: str
+    """A JSON object."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One thing one recipient (or her account) asked for, ready to be recorded. `ledger.apply` makes events of it."""
@@ -183,6 +194,8 @@ class Change:
     """The number is not E.164: its opt-out is kept under its raw digits, and flagged."""
     detail: str = ""
     """A JSON object with what only this type of event has (the text of a message); empty for none."""
+    attached: tuple[Attached, ...] = ()
+    """Logged behind the change's own events, in the same step, unless every one of those came late."""
     held_parts: str = ""
     """The group of a concatenated text that this change settles (ledger.hold_part)."""
 

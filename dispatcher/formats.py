@@ -5,6 +5,7 @@ it is told. What only some events have stands in an object of its own, so a cust
 
     message.*     data.message    the text and whatever else the provider said; no `status`, no `previous`
     endpoint.*    data.endpoint   which endpoint, and why
+    api.response  data.response   what the opt-in API answered, and to which call
     consent.*     data.evidence   what the decision rested on, where a rule left something behind (a review, a rule set)
 
 An odd number (not E.164) adds `"odd_number": true`. `wxml` is the documented POSTBACK, which knows opt-in and opt-out
@@ -24,7 +25,7 @@ from consent.postback import Postback, encode
 
 # N301 "Number subscribed", N302 "Number unsubscribed": consent/postback.py cites the document.
 POSTBACK_CODES: dict[EventType, Literal["N301", "N302"]] = {EventType.OPTED_IN: "N301", EventType.OPTED_OUT: "N302"}
-DETAIL_NAMES = {"message": "message", "endpoint": "endpoint", "consent": "evidence"}
+DETAIL_NAMES = {"message": "message", "endpoint": "endpoint", "consent": "evidence", "api": "response"}
 """By the first word of the event's type: under which name its `detail` stands."""
 
 Json = str | int | bool | None | dict[str, "Json"]

@@ -11,9 +11,9 @@ from receiver.codecs.codec import Reply
 
 
 def response(reply: Reply) -> web.Response:
-    answer = web.Response(status=reply.status, body=reply.body or None)
+    answer = web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
     if reply.content_type:
-        answer.content_type = reply.content_type
+        answer.headers["Content-Type"] = reply.content_type
     if reply.retry_after is not None:
         answer.headers["Retry-After"] = str(reply.retry_after)
     return answer
@@ -29,6 +29,7 @@ def _bytes(reply: Reply, closing: bool, now: int) -> bytes:
     lines = [
         f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
         *([f"Content-Type: {reply.content_type}"] if reply.content_type else []),
+        *(f"{name}: {value}" for name, value in reply.headers),
         f"Content-Length: {len(reply.body)}",
         *([f"Retry-After: {reply.retry_after}"] if reply.retry_after is not None else []),
         f"Date: {formatdate(now, usegmt=True)}",

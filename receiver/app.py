@@ -14,6 +14,9 @@ from consent.errors import ConsentError
 from consent.keywords import rules
 from consent.ledger import Ledger, Registry, Store, Watch
 from consent.model import Millis, Partition
+from receiver.apis.desk import Desk
+from receiver.apis.gate import Gate
+from receiver.apis.routes import Tools, routes
 from receiver.door import open_door
 from receiver.hooks import PATH, Hooks
 from receiver.reception import Reception
@@ -33,8 +36,9 @@ class Receiver:
         self._registry = Registry(store)
         self._unready: str | None = "starting"
         self._registered = Watch(self._registry, store)
+        self._ledger = Ledger(store)
         self.reception = Reception(
-            Ledger(store),
+            self._ledger,
             self._registry,
             rules(words.packs, opt_out=words.opt_out, opt_in=words.opt_in, help=words.help),
             parts_wait=settings.receiver.parts_wait,
@@ -47,14 +51,26 @@ class Receiver:
 
     def _others(self, hooks: Hooks) -> Handler:
         """Who answers what is no plain post, on the public port."""
-        routes = probes(lambda: self._unready)
+        desk = self._desk()
+        open_to_all = probes(lambda: self._unready)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             if request.raw_path.startswith(PATH):
                 return await hooks.answer(request)
-            return await answer(request, routes)
+            return await desk.answer(request) or await answer(request, open_to_all)
 
         return handle
+
+    def _desk(self) -> Desk:
+        tools = Tools(
+            store=self._store,
+            ledger=self._ledger,
+            registry=self._registry,
+            gate=Gate(),
+            directory=self.reception.known,
+            ensure_safe=self.reception.ensure_safe,
+        )
+        return Desk(routes(tools), trusted_proxies=self._settings.receiver.trusted_proxies)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: stop accepting, finish what is under way, leave."""

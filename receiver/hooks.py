@@ -7,13 +7,13 @@ import structlog
 from aiohttp import web
 
 from config.clock import system_clock
-from config.probes import welcome_body
-from consent.errors import ConsentError, Refused, TooLarge
+from consent.errors import ConsentError
 from consent.model import Source, UnixMs
 from receiver.answers import response
 from receiver.codecs import CODECS
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
+from receiver.reading import inbound_of
 from receiver.reception import Receipt, Reception
 
 log = structlog.get_logger()
@@ -36,11 +36,11 @@ class Hooks:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """For a request that aiohttp has read."""
-        token, _, query = request.raw_path[len(PATH) :].partition("?")
+        token = request.raw_path[len(PATH) :].partition("?")[0]
         if request.method not in METHODS:
             raise web.HTTPMethodNotAllowed(request.method, METHODS)
         try:
-            inbound = await self._inbound(request, query)
+            inbound = await inbound_of(request, max_body=self._max_body)
         except ConsentError as error:
             return response(self._refuse(token, error))
         return response(await self.reply_to(token, inbound))
@@ -57,23 +57,6 @@ class Hooks:
             return _reply_to(error, source)
         self._tell(receipt, source, began)
         return CODECS[source.provider].reply(None)
-
-    async def _inbound(self, request: web.BaseRequest, query: str) -> Inbound:
-        if request.content_length is not None and request.content_length > self._max_body:
-            raise TooLarge(f"the body has {request.content_length} bytes; receiver.max_body is {self._max_body}")
-        await welcome_body(request)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise TooLarge(f"the body has more than receiver.max_body = {self._max_body} bytes") from None
-        except (web.PayloadAccessError, web.RequestPayloadError) as exc:
-            raise Refused(f"the body did not arrive whole: {exc}") from exc
-        return Inbound(
-            method=request.method,
-            query=query,
-            content_type=request.headers.get("Content-Type", ""),
-            body=body,
-        )
 
     def _refuse(self, token: str, error: ConsentError) -> Reply:
         """What could not even be read; a wrong token comes first, for its sender has no business with us."""

@@ -55,18 +55,17 @@ class Reception:
         """Why nothing can be promised now; None while the store keeps what it is given."""
 
     def source_of(self, token: str) -> Source:
-        source = self._known().sources_by_token.get(token)
+        source = self.known().sources_by_token.get(token)
         if source is None:
             raise NoSuchSource("no source has this token")
         return source
 
     async def take(self, inbound: Inbound, source: Source, now: UnixMs) -> Receipt:
         """Returns when all that the webhook reports is recorded; any ConsentError means it must not be acknowledged."""
-        if self.unsafe is not None:
-            raise StoreUnsafe(self.unsafe)
+        self.ensure_safe()
         codec = CODECS[source.provider]
         codec.verify(inbound, source, now)
-        directory = self._known()
+        directory = self.known()
         reports = codec.decode(inbound)
         judged = [
             judge(report, source=source, directory=directory, rules=self._rules, received_at=now) for report in reports
@@ -87,7 +86,11 @@ class Reception:
             log.error("parts.unreadable", group=whole.group, parts=len(whole.contents), error=repr(exc))  # noqa: TRY400 - no traceback: it could hold a text
             return Receipt()
 
-    def _known(self) -> Directory:
+    def ensure_safe(self) -> None:
+        if self.unsafe is not None:
+            raise StoreUnsafe(self.unsafe)
+
+    def known(self) -> Directory:
         if self.directory is None:
             raise StoreUnavailable("the registry has not been read yet")
         return self.directory
@@ -119,8 +122,8 @@ class Reception:
 
     async def _record_whole(self, whole: Whole, source: Source | None) -> Receipt:
         parts = [unpacked(content) for content in whole.contents]
-        known = source or self._known().source(parts[0].account, parts[0].source) or _removed(parts[0])
-        judged = judge_whole(parts, source=known, directory=self._known(), rules=self._rules)
+        known = source or self.known().source(parts[0].account, parts[0].source) or _removed(parts[0])
+        judged = judge_whole(parts, source=known, directory=self.known(), rules=self._rules)
         return await self._record(judged, known, parts[0].received_at)
 
 

@@ -56,7 +56,7 @@ def unpack_state(packed: bytes, origin: str, *, is_odd: bool) -> ConsentState:
     )
 
 
-def told(change: Change) -> str:
+def told(change: Change, detail: str) -> str:
     """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua)."""
     return SEPARATOR.join(
         (
@@ -67,7 +67,7 @@ def told(change: Change) -> str:
             str(change.occurred_at),
             str(change.received_at),
             pack_origin(change.origin),
-            change.detail,
+            detail,
         )
     )
 

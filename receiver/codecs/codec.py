@@ -19,6 +19,8 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More of them, where a client expects one."""
     retry_after: int | None = None
     """Seconds."""
 

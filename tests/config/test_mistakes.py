@@ -85,7 +85,7 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
             {"url": "https://me:pass@host/"},
             'expected a URL without user:password@, which would end up in logs, got "https://…@host/"',
         ),
-        ("endpoints", {"events": ["consent.opt_out"]}, "expected one of *, consent.*"),
+        ("endpoints", {"events": ["consent.opt_out"]}, "expected one of *, api.*, api.response, consent.*"),
         ("endpoints", {"rate": "50/h"}, 'expected a rate, as in "50/s"'),
         ("endpoints", {"max_in_flight": 0}, "expected a whole number from 1 to 65536, got 0"),
         ("endpoints", {"format": "xml"}, 'expected one of "json", "wxml" or "wxml-form", got "xml"'),

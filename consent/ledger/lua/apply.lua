@@ -4,17 +4,18 @@
 --   then the opt-out zset of each campaign, where there is a status; at the end, for a held text: parts hash, partials zset
 --   ARGV[1] S  [2] number of identities  [3] seen for (ms)  [4] event type  [5] recipient
 --   ARGV[6] status 'i' 'o' 'p', or '' for a message  [7] condition  [8] decides at  [9] actor letter  [10] origin
---   ARGV[11] told: the rest of the event  [12] parts group, '' for none   then the identities, then the campaigns
+--   ARGV[11] told: the rest of the event  [12] parts group, '' for none  [13] number of attached events
+--   then type and told of each of these, then the identities, then the campaigns
 --   returns {'recorded', event id ...} | {'superseded', event id ...} | {'duplicate'} | {'declined'}
 -- Why here: two receivers handed the same STOP at once must record it once, and a state must never lack its event.
 
 -- True if every identity was seen. Every, not any: a late part of a text judged without it must still be heard.
-local function is_repeat(keys, args, seen, count)
-  local known = 0
-  for i = 13, 12 + count do
+local function is_repeat(keys, args, seen, identities)
+  local known, count = 0, #identities
+  for _, identity in ipairs(identities) do
     local before = 0
-    for slot = 5, 3 + seen do before = before + redis.call('HEXISTS', keys[slot], args[i]) end
-    if before > 0 or redis.call('HSETNX', keys[4], args[i], '') == 0 then known = known + 1 end
+    for slot = 5, 3 + seen do before = before + redis.call('HEXISTS', keys[slot], identity) end
+    if before > 0 or redis.call('HSETNX', keys[4], identity, '') == 0 then known = known + 1 end
   end
   if known < count and redis.call('HLEN', keys[4]) <= count then redis.call('PEXPIRE', keys[4], args[3]) end
   return count > 0 and known == count
@@ -57,27 +58,43 @@ local function is_pending(state) return state.status == 'p' end
 local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
 
 -- Only the parts that were judged: one that came meanwhile was acknowledged, and waits for the next sweep.
-local function settle_parts(parts, partials, args, count)
+local function settle_parts(parts, partials, group, identities)
   local judged = {}
-  for i = 13, 12 + count do judged[args[i]] = true end
+  for _, identity in ipairs(identities) do judged[identity] = true end
   for _, field in ipairs(redis.call('HKEYS', parts)) do
     if judged[string.sub(field, string.find(field, ' ', 1, true) + 1)] then redis.call('HDEL', parts, field) end
   end
-  if redis.call('EXISTS', parts) == 0 then redis.call('ZREM', partials, args[12]) end
+  if redis.call('EXISTS', parts) == 0 then redis.call('ZREM', partials, group) end
+end
+
+-- The events that come about with the change, behind its own.
+local function attach(change, args, campaign, reply)
+  for i = 14, 13 + 2 * tonumber(args[13]), 2 do
+    change.told = args[i + 1]
+    reply[#reply + 1] = log_event(change, args[i], campaign, '', '', '')
+  end
+end
+
+local function slice(list, first, last)
+  local part = {}
+  for i = first, last do part[#part + 1] = list[i] end
+  return part
 end
 
 local function apply(keys, args)
-  local seen, count, is_message, condition = tonumber(args[1]), tonumber(args[2]), args[6] == '', args[7]
-  local campaigns, change = {}, change_of(keys, args)
-  for i = 13 + count, #args do campaigns[#campaigns + 1] = args[i] end
+  local seen, is_message, condition = tonumber(args[1]), args[6] == '', args[7]
+  local past_attached = 13 + 2 * tonumber(args[13])
+  local past_identities = past_attached + tonumber(args[2])
+  local identities = slice(args, past_attached + 1, past_identities)
+  local campaigns, change = slice(args, past_identities + 1, #args), change_of(keys, args)
   local sequence, before = read(keys[1], args[5], is_message and {} or campaigns)
   change.sequence = sequence
   if condition == 'unless_self_stopped' and any(before, #campaigns, is_self_stopped) then return {'declined'} end
-  local repeated = is_repeat(keys, args, seen, count)
-  if args[12] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args, count) end
+  local repeated = is_repeat(keys, args, seen, identities)
+  if args[12] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args[12], identities) end
   if repeated then
     -- Written again, so that a WAITAOF behind this answer waits for the first copy too, which came over another connection.
-    redis.call('HSET', keys[4], args[13], '')
+    redis.call('HSET', keys[4], identities[1], '')
     return {'duplicate'}
   end
   local reply = {'superseded'}
@@ -93,6 +110,7 @@ local function apply(keys, args)
       end
     end
   end
+  if reply[1] == 'recorded' then attach(change, args, #campaigns == 1 and campaigns[1] or '', reply) end
   store(keys[1], change)
   return reply
 end

@@ -1,0 +1,32 @@
+"""How does an aiohttp request become `Inbound`? The body read to its end, or as far as it may go."""
+
+from aiohttp import web
+
+from config.probes import welcome_body
+from consent.errors import Refused, TooLarge
+from receiver.inbound import Inbound
+
+
+async def inbound_of(request: web.BaseRequest, *, max_body: int) -> Inbound:
+    """Refused if the body did not arrive whole, TooLarge (without reading further) past `max_body` bytes."""
+    if request.content_length is not None and request.content_length > max_body:
+        raise TooLarge(f"the body has {request.content_length} bytes; {max_body} are read at most")
+    await welcome_body(request)
+    return Inbound(
+        method=request.method,
+        query=request.raw_path.partition("?")[2],
+        content_type=request.headers.get("Content-Type", ""),
+        body=await _body(request, max_body),
+    )
+
+
+async def _body(request: web.BaseRequest, max_body: int) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > max_body:
+                raise TooLarge(f"the body has more than {max_body} bytes")
+    except (web.PayloadAccessError, web.RequestPayloadError) as exc:
+        raise Refused(f"the body did not arrive whole: {exc}") from exc
+    return bytes(body)
