@@ -17,6 +17,8 @@ from dispatcher.retry import RetryPolicy
 CLOCK_TOLERATED_MS = 1000
 CLOCK_UNBEARABLE_MS = 60_000
 _HERE = {"127.0.0.1", "::1", "localhost"}
+_NEVER_SIGNING = {"skycore"}
+_SIGNING_THE_URL = {"plivo", "twilio"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def of_clocks(ahead_ms: int) -> Finding:
     return warning("clocks", f"{told}: run NTP on both")
 
 
-def of_registry(directory: Directory) -> Iterator[Finding]:
+def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
     sources = sources_of(directory)
     found = sum(campaign.discovered for campaign in directory.campaigns.values())
     counts = (
@@ -77,10 +79,13 @@ def of_registry(directory: Directory) -> Iterator[Finding]:
         f"{_counted(sources, 'source')}, {_counted(directory.endpoints, 'endpoint')}"
     )
     yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
-    if unsigned := [source_name(s) for s in sources if s.provider == "nexmo" and not s.signature_secret]:
+    if unsigned := [source_name(s) for s in sources if s.provider not in _NEVER_SIGNING and not s.signature_secret]:
         yield warning(
             "signatures", f"{_some(unsigned)}: who knows the URL is believed; set signature_secret to be sure"
         )
+    by_url = [source_name(s) for s in sources if s.provider in _SIGNING_THE_URL and s.signature_secret]
+    if by_url and not settings.receiver.public_url:
+        yield bad("signatures", f"{_some(by_url)}: the provider signs the URL; set receiver.public_url to what it has")
     for endpoint in directory.endpoints.values():
         if endpoint.disabled:
             yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}")

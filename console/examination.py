@@ -65,7 +65,7 @@ async def _reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     yield checkup.of_layout(kept.decode() if kept else None, settings)
     seconds, microseconds = await store.redis.time()
     yield checkup.of_clocks(round(seconds * 1000 + microseconds / 1000 - time.time_ns() / 1_000_000))
-    for finding in checkup.of_registry(await Registry(store).directory()):
+    for finding in checkup.of_registry(await Registry(store).directory(), settings):
         yield finding
 
 

@@ -75,7 +75,7 @@ class Receiver:
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: stop accepting, finish what is under way, leave."""
         where = self._settings.receiver
-        hooks = Hooks(self.reception, max_body=where.max_body)
+        hooks = Hooks(self.reception, max_body=where.max_body, public_url=where.public_url)
         async with (
             asyncio.TaskGroup() as tasks,
             internal_port(where.internal_host, where.internal_port, lambda: self._unready),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
@@ -29,8 +30,11 @@ Clock = Callable[[], UnixMs]
 class Hooks:
     """Answers `/hooks/{token}`."""
 
-    def __init__(self, reception: Reception, *, max_body: int, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, reception: Reception, *, max_body: int, public_url: str = "", clock: Clock = system_clock
+    ) -> None:
         self._reception = reception
+        self._public_url = public_url
         self._max_body = max_body
         self._clock = clock
 
@@ -51,12 +55,18 @@ class Hooks:
         source: Source | None = None
         try:
             source = self._reception.source_of(token)
+            if inbound.headers and self._public_url:
+                inbound = replace(inbound, url=self._url(token, inbound.query))
             receipt = await self._reception.take(inbound, source, began)
         except ConsentError as error:
             self._tell_refusal(error, source, began)
             return _reply_to(error, source)
         self._tell(receipt, source, began)
         return CODECS[source.provider].reply(None)
+
+    def _url(self, token: str, query: str) -> str:
+        """As the provider was told it, and as some sign it."""
+        return f"{self._public_url}{PATH}{token}{'?' if query else ''}{query}"
 
     def _refuse(self, token: str, error: ConsentError) -> Reply:
         """What could not even be read; a wrong token comes first, for its sender has no business with us."""

@@ -11,3 +11,17 @@ class Inbound:
     content_type: str
     """The header as sent; empty when there was none (a real Nexmo client sends JSON that way)."""
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    """Those that the codecs' HEADERS name, in lower case; one that came twice is here once, joined by ", "."""
+    url: str = ""
+    """The webhook URL as the provider was told it, and the query above. It is made of `receiver.public_url`, never of
+    what the request says of itself: some signatures cover it. Empty where that is not known."""
+
+    @property
+    def is_visit(self) -> bool:
+        """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record."""
+        return self.method in {"GET", "HEAD"} and not self.query
+
+    def header(self, name: str) -> str:
+        """Empty when there was none."""
+        return next((value for given, value in self.headers if given == name), "")

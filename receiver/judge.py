@@ -5,6 +5,7 @@
              STOP <keyword>  out of that one; START likewise, the other way
              YES             in, where a double opt-in is pending; otherwise a text like any other
              anything else   passed on
+             a hint          of the provider's: its opt-out is one of ours; its opt-in needs a word of ours as well
     part     held until its siblings are there, then judged as one text
     receipt  passed on
     decided  by the provider already: in or out of the campaign it names
@@ -20,7 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from consent.directory import Directory
-from consent.keywords import OptIn, OptOut, Other, ReachedCampaigns, Rules, Verdict, Yes
+from consent.keywords import OptIn, OptOut, Other, ReachedCampaigns, Rules, Verdict, Yes, normalise
 from consent.keywords import judge as judge_text
 from consent.model import (
     CONSENT_EVENT,
@@ -41,11 +42,12 @@ from receiver.aliases import aliases_of
 from receiver.codecs.identity import is_digest
 from receiver.parts import HeldPart, group_of, joined
 from receiver.reach import Reach, only_campaign_at, reach_of, short_code_of
-from receiver.reports import ConsentReported, ReceiptReported, Report, TextPart, TextReceived
+from receiver.reports import ConsentReported, Hint, ReceiptReported, Report, TextPart, TextReceived
 
 _MINUTE = 60_000
 _NOWHERE = Reach()
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_LONGEST_KEYWORD = 30
 _SHORT = 64
 """Up to so many characters a text may be one that many send."""
 
@@ -151,16 +153,18 @@ def _held(part: TextPart, source: Source, identity: str, received_at: UnixMs) ->
 def _text(report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules) -> _Ruling:
     is_short = len(report.text) + len(report.to) <= _SHORT
     ruling_on = _ruling_on if is_short else _ruling_on.__wrapped__
-    ruling = ruling_on(report.text, report.to, source, directory, rules, is_odd=who.is_odd)
+    ruling = ruling_on(report.text, report.to, report.hint, source, directory, rules, is_odd=who.is_odd)
     return ruling if ruling.detail else ruling._replace(detail=_message(report))
 
 
 # Everybody's STOP to one number is the same STOP: ruled once for as long as registry and rules stay what they are.
 @lru_cache(maxsize=4096)
-def _ruling_on(text: str, to: str, source: Source, directory: Directory, rules: Rules, *, is_odd: bool) -> _Ruling:
+def _ruling_on(
+    text: str, to: str, hint: Hint, source: Source, directory: Directory, rules: Rules, *, is_odd: bool
+) -> _Ruling:
     """Without `detail` where that is to hold the text itself."""
     code, account = short_code_of(to), source.account
-    verdict = judge_text(text, rules, aliases_of(directory, account, code))
+    verdict = _heeding(hint, judge_text(text, rules, aliases_of(directory, account, code)), text, source)
     origin = _by_text(source, verdict)
     match verdict:
         case OptOut(scope=scope, review=review):
@@ -191,6 +195,15 @@ def _ruling_on(text: str, to: str, source: Source, directory: Directory, rules: 
             return _Ruling(
                 type=EventType.MESSAGE_RECEIVED, origin=origin, reach=only_campaign_at(code, account, directory)
             )
+
+
+def _heeding(hint: Hint, verdict: Verdict, text: str, source: Source) -> Verdict:
+    """What the provider takes for an opt-out is one, whatever we read, for it sends her nothing more. What it takes for
+    an opt-in is none by itself: a YES about an appointment must not undo a STOP."""
+    if hint is not Hint.OPT_OUT or isinstance(verdict, OptOut):
+        return verdict
+    said = normalise(text).upper()
+    return OptOut(ReachedCampaigns(), said if len(said) <= _LONGEST_KEYWORD else "", f"provider:{source.provider}")
 
 
 def _receipt(report: ReceiptReported, source: Source) -> _Ruling:

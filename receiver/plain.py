@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from receiver.codecs import HEADERS
 from receiver.inbound import Inbound
 
 _MOST_LINES = 100
@@ -22,6 +23,8 @@ _HEAD = re.compile(
     rb"POST /hooks/([A-Za-z0-9_~-]{1,256}) HTTP/1\.1\r\n"
     rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
 )
+_CARRIED = frozenset(name.encode() for name in HEADERS)
+"""What proves where a request comes from. One that comes twice is aiohttp's to read."""
 # What says how to read the body or what becomes of the connection; anything else in a head is none of our business.
 _HARMLESS = frozenset(
     {
@@ -36,6 +39,7 @@ _HARMLESS = frozenset(
         b"server",
         b"user-agent",
     }
+    | _CARRIED
 )
 _TELLING = _HARMLESS | {
     b"connection",
@@ -60,6 +64,7 @@ class _Head(NamedTuple):
     token: str
     content_type: str
     length: int
+    headers: tuple[tuple[str, str], ...]
 
 
 def read(data: bytes) -> tuple[PlainPost, int] | None:
@@ -71,7 +76,9 @@ def read(data: bytes) -> tuple[PlainPost, int] | None:
     end = body_at + head.length
     if len(data) < end:
         return None
-    inbound = Inbound(method="POST", query="", content_type=head.content_type, body=data[body_at:end])
+    inbound = Inbound(
+        method="POST", query="", content_type=head.content_type, body=data[body_at:end], headers=head.headers
+    )
     return PlainPost(head.token, inbound), end
 
 
@@ -96,4 +103,5 @@ def _read_head(head: bytes) -> _Head | None:
     length = told.get(b"content-length", b"")
     if b"host" not in told or not _LENGTH.fullmatch(length):
         return None
-    return _Head(found[1].decode("ascii"), told.get(b"content-type", b"").decode("ascii"), int(length))
+    headers = tuple((word.decode("ascii"), told[word].decode("ascii")) for word in told if word in _CARRIED)
+    return _Head(found[1].decode("ascii"), told.get(b"content-type", b"").decode("ascii"), int(length), headers)

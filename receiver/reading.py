@@ -4,6 +4,7 @@ from aiohttp import web
 
 from config.probes import welcome_body
 from consent.errors import Refused, TooLarge
+from receiver.codecs import HEADERS
 from receiver.inbound import Inbound
 
 
@@ -17,6 +18,7 @@ async def inbound_of(request: web.BaseRequest, *, max_body: int) -> Inbound:
         query=request.raw_path.partition("?")[2],
         content_type=request.headers.get("Content-Type", ""),
         body=await _body(request, max_body),
+        headers=tuple((name, ", ".join(request.headers.getall(name))) for name in HEADERS if name in request.headers),
     )
 
 

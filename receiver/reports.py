@@ -4,8 +4,19 @@ A codec turns `Inbound` into reports; receiver/judge.py turns a report into a `C
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from consent.model import Actor, CampaignId, Status, UnixMs, Via
+
+
+class Hint(StrEnum):
+    """What the provider makes of a text, where it says so."""
+
+    NONE = "none"
+    OPT_OUT = "opt_out"
+    """Reason enough: the provider sends her nothing more."""
+    OPT_IN = "opt_in"
+    """No reason by itself: our own words, which are fewer, must say so too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +29,7 @@ class TextReceived:
     text: str
     occurred_at: UnixMs | None
     kind: str = "text"
+    hint: Hint = Hint.NONE
     extra: dict[str, str] = field(default_factory=dict)
     """What else the provider said of it and two-way texting may need (message id, binary data)."""
 

@@ -26,6 +26,11 @@ class Reply:
 
 
 class Codec(Protocol):
+    @property
+    def HEADERS(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """The request headers that `verify` looks at, in lower case: no other reaches it."""
+        ...
+
     def verify(self, inbound: Inbound, source: Source, now: UnixMs) -> None:
         """Raise Unverified unless the request proves what the source asks it to prove."""
         ...
@@ -37,3 +42,13 @@ class Codec(Protocol):
     def reply(self, error: ConsentError | None) -> Reply:
         """The answer once everything is recorded, or the one that makes the provider do what the error asks for."""
         ...
+
+
+_ACCEPTED = Reply(status=200)
+
+
+def reply_by_status(error: ConsentError | None, *, retry_after: int) -> Reply:
+    """Without a body: some providers send a body on to the recipient."""
+    if error is None:
+        return _ACCEPTED
+    return Reply(status=error.status, retry_after=retry_after if error.retryable else None)

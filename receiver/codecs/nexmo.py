@@ -8,19 +8,21 @@ A blank parameter is held for an absent one throughout: receiver/signature.py re
 
 from collections.abc import Mapping
 
-from consent.errors import ConsentError, Refused
+from consent.errors import ConsentError
 from consent.instants import instant
 from consent.model import Source, UnixMs
 from receiver import fields, signature
-from receiver.codecs.codec import Reply
+from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
+from receiver.codecs.needed import needed
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextPart, TextReceived
+
+HEADERS = ()
 
 _RETRY_AFTER_SECONDS = 5
 """The provider's own first wait: 5 s, doubling to 15 min, for 24 h. Only 429 and 5xx are sent again.
 https://api.support.vonage.com/hc/en-us/articles/360028543292"""
-_ACCEPTED = Reply(status=200)
 _MOST_PARTS = 255
 """The user data header counts parts in one byte."""
 _KEPT = {"messageId": "message_id", "keyword": "keyword", "data": "data", "udh": "udh"}
@@ -31,7 +33,7 @@ _NOT_OF_THE_RECEIPT = frozenset({"sig", "nonce", "timestamp", "api-key", "msisdn
 
 
 def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
-    if not source.signature_secret or _is_visit(inbound):
+    if not source.signature_secret or inbound.is_visit:
         return
     signature.verify(
         fields.of(inbound).items(),
@@ -43,7 +45,7 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
 
 
 def decode(inbound: Inbound) -> tuple[Report, ...]:
-    if _is_visit(inbound):
+    if inbound.is_visit:
         return ()
     given = fields.of(inbound)
     if given.get("status") and given.get("messageId") and not given.get("text"):
@@ -52,22 +54,15 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
 
 
 def reply(error: ConsentError | None) -> Reply:
-    if error is None:
-        return _ACCEPTED
-    return Reply(status=error.status, retry_after=_RETRY_AFTER_SECONDS if error.retryable else None)
-
-
-def _is_visit(inbound: Inbound) -> bool:
-    """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record."""
-    return inbound.method in {"GET", "HEAD"} and not inbound.query
+    return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
 
 
 def _text(given: Mapping[str, str]) -> TextReceived:
     is_binary = given.get("type") == "binary" or bool(given.get("data") or given.get("udh"))
     return TextReceived(
         identity=_identity(given),
-        sender=_needed(given, "msisdn"),
-        to=_needed(given, "to"),
+        sender=needed(given, "msisdn"),
+        to=needed(given, "to"),
         text=given.get("text", ""),
         occurred_at=instant(given.get("message-timestamp", "")),
         kind="binary" if is_binary else "text",
@@ -78,8 +73,8 @@ def _text(given: Mapping[str, str]) -> TextReceived:
 def _part(given: Mapping[str, str]) -> TextPart:
     return TextPart(
         identity=_identity(given),
-        sender=_needed(given, "msisdn"),
-        to=_needed(given, "to"),
+        sender=needed(given, "msisdn"),
+        to=needed(given, "to"),
         text=given["text"],
         occurred_at=instant(given.get("message-timestamp", "")),
         reference=given.get("concat-ref", ""),
@@ -105,7 +100,7 @@ def _receipt(given: Mapping[str, str]) -> ReceiptReported:
     """Here `msisdn` is the recipient, and `to` the sender. One message gets several, one per status."""
     return ReceiptReported(
         identity=f"dlr:{given['messageId']}:{given['status']}",
-        recipient=_needed(given, "msisdn"),
+        recipient=needed(given, "msisdn"),
         occurred_at=instant(given.get("message-timestamp", "")),
         fields={name: value for name, value in given.items() if value and name not in _NOT_OF_THE_RECEIPT},
     )
@@ -116,10 +111,3 @@ def _identity(given: Mapping[str, str]) -> str:
     named = given.get("messageId") or digest_of(given.get(name, "") for name in _TELLING)
     part = given.get("concat-part")
     return f"{named}:{part}" if part else named
-
-
-def _needed(given: Mapping[str, str], name: str) -> str:
-    value = given.get(name, "").strip()
-    if not value:
-        raise Refused(f"the request has no {name}")
-    return value

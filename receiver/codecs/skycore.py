@@ -10,14 +10,15 @@ from consent.instants import instant
 from consent.model import Actor, CampaignId, Source, Status, UnixMs, Via
 from consent.postback import Other, Postback
 from receiver import fields
-from receiver.codecs.codec import Reply
+from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
 from receiver.inbound import Inbound
 from receiver.reports import ConsentReported, ReceiptReported, Report, TextReceived
 
+HEADERS = ()
+
 _RETRY_AFTER_SECONDS = 300
 """All that is not 200 is sent again, five times, five minutes apart."""
-_ACCEPTED = Reply(status=200)
 
 _STATUS = {"N301": Status.OPTED_IN, "N302": Status.OPTED_OUT}
 _DECIDED_BY = {
@@ -41,7 +42,7 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
 
 
 def decode(inbound: Inbound) -> tuple[Report, ...]:
-    if inbound.method in {"GET", "HEAD"} and not inbound.query:
+    if inbound.is_visit:
         return ()
     document = fields.xml_of(inbound)
     if document is None:
@@ -50,9 +51,7 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
 
 
 def reply(error: ConsentError | None) -> Reply:
-    if error is None:
-        return _ACCEPTED
-    return Reply(status=error.status, retry_after=_RETRY_AFTER_SECONDS if error.retryable else None)
+    return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
 
 
 def _report(told: Postback | Other) -> Report | None:

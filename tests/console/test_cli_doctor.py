@@ -110,14 +110,23 @@ def test_the_registry_is_counted_and_what_is_odd_is_told() -> None:
         endpoints=(an_endpoint(disabled="gone"),),
     )
 
-    findings = list(checkup.of_registry(directory))
+    findings = list(checkup.of_registry(directory, settings()))
 
     assert findings[0].text == "1 account, 2 campaigns (1 of them found in webhooks), 1 source, 1 endpoint"
     assert {(finding.subject, finding.level) for finding in findings[1:]} == {
         ("signatures", "warning"),
         ("endpoint", "warning"),
     }
-    assert level_of(list(checkup.of_registry(Directory(0))), "registry") == "warning"
+    assert level_of(list(checkup.of_registry(Directory(0), settings())), "registry") == "warning"
+
+
+def test_a_provider_that_signs_the_url_needs_to_be_told_which_one_is_public() -> None:
+    twilio = a_source(provider="twilio", signature_secret="12345")
+    directory = Directory.of(1, sources=(twilio,))
+
+    assert level_of(list(checkup.of_registry(directory, settings())), "signatures") == "bad"
+    told = list(checkup.of_registry(directory, settings(receiver={"public_url": "https://sms.example.com"})))
+    assert "signatures" not in {finding.subject for finding in told}
 
 
 def test_the_schedule_is_told_in_words() -> None:

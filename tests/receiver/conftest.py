@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from receiver.codecs import HEADERS
 from receiver.inbound import Inbound
 
 _SAMPLES = Path(__file__).parent / "samples"
@@ -23,6 +24,8 @@ def _read(name: str) -> Inbound:
         query=target.partition("?")[2],
         content_type=headers.get("content-type", ""),
         body=body,
+        headers=tuple((name, value) for name, value in headers.items() if name in HEADERS),
+        url=f"https://{headers.get('host', '')}{target}",
     )
 
 

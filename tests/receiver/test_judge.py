@@ -27,7 +27,7 @@ from consent.model import (
 from receiver.aliases import aliases_of
 from receiver.judge import Judged, judge, judge_whole
 from receiver.parts import HeldPart, joined, packed, unpacked
-from receiver.reports import ConsentReported, ReceiptReported, Report, TextPart, TextReceived
+from receiver.reports import ConsentReported, Hint, ReceiptReported, Report, TextPart, TextReceived
 
 ACME = AccountId("acme")
 SOURCE = Source(account=ACME, id=SourceId("nexmo-main"), provider="nexmo", token="t0ken-of-a-source")
@@ -237,6 +237,64 @@ def test_a_binary_message_keeps_its_data() -> None:
 
 def test_a_doubtful_opt_out_is_marked_for_review() -> None:
     assert json.loads(the_change(a_text("Stop 12345")).detail) == {"ruleset": RULES.version, "review": True}
+
+
+@given(text=st.text(max_size=200), to=st.sampled_from(["123456", "96167", "555555"]))
+def test_what_the_provider_takes_for_an_opt_out_is_one_whatever_it_says(text: str, to: str) -> None:
+    change = the_change(replace(a_text(text, to=to), hint=Hint.OPT_OUT))
+
+    assert change.status is Status.OPTED_OUT
+    assert change.campaigns
+    assert change.origin.rule
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "rule", "keyword", "campaigns"),
+    [
+        ("BASTA ya!", "123456", "provider:nexmo", "BASTA YA", ("pizza", "salad")),
+        ("start", "123456", "provider:nexmo", "START", ("pizza", "salad")),
+        ("yes", "96167", "provider:nexmo", "YES", ("news",)),
+        ("", "96167", "provider:nexmo", "", ("news",)),
+        ("word " * 20, "96167", "provider:nexmo", "", ("news",)),
+        ("basta", "777777", "provider:nexmo", "BASTA", ("777777",)),
+        ("STOP", "96167", "exact:stop", "STOP", ("news",)),
+        ("STOP ALL", "96167", "all:stop all", "STOP ALL", ("news", "pizza", "salad")),
+        ("stop salad", "96167", "alias:stop", "STOP SALAD", ("salad",)),
+    ],
+)
+def test_an_opt_out_of_the_providers_reaches_what_was_texted_unless_our_words_say_more(
+    text: str, to: str, rule: str, keyword: str, campaigns: tuple[str, ...]
+) -> None:
+    change = the_change(replace(a_text(text, to=to), hint=Hint.OPT_OUT))
+
+    assert (change.origin.rule, change.origin.keyword, change.campaigns) == (rule, keyword, campaigns)
+    assert json.loads(change.detail) == {"ruleset": RULES.version}
+
+
+@pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        ("START", EventType.OPTED_IN),
+        ("JOIN", EventType.MESSAGE_RECEIVED),
+        ("hello", EventType.MESSAGE_RECEIVED),
+        ("STOP", EventType.OPTED_OUT),
+    ],
+)
+def test_what_the_provider_takes_for_an_opt_in_is_one_only_if_our_words_say_so_too(text: str, type_: EventType) -> None:
+    hinted = the_change(replace(a_text(text), hint=Hint.OPT_IN))
+
+    assert hinted.type is type_
+    assert hinted == the_change(a_text(text))
+
+
+def test_a_yes_that_the_provider_takes_for_an_opt_in_still_counts_only_where_something_is_pending() -> None:
+    assert the_change(replace(a_text("YES"), hint=Hint.OPT_IN)).condition is Condition.IF_PENDING
+
+
+def test_one_recipient_is_one_however_the_providers_write_the_number() -> None:
+    written = ("14155552671", "+14155552671", " 14155552671", "tel:+14155552671", "+1 (415) 555-2671")
+
+    assert {the_change(a_text("STOP", sender=number)).msisdn for number in written} == {"14155552671"}
 
 
 def test_the_opt_out_of_an_odd_number_is_kept_and_flagged() -> None:

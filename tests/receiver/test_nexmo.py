@@ -1,14 +1,17 @@
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
 from consent.errors import Misconfigured, Refused, StoreUnavailable, StoreUnsafe, TooLarge, Unverified
-from consent.model import AccountId, Source, SourceId, UnixMs
+from consent.model import AccountId, SignatureMethod, Source, SourceId, UnixMs
 from receiver.codecs import nexmo
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextPart, TextReceived
+from tests.receiver.test_signature import TESTING, VECTORS
 
 Sample = Callable[[str], Inbound]
 
@@ -123,6 +126,40 @@ def test_a_signed_request_is_believed(sample: Sample, name: str) -> None:
     now = STOPPED_AT if name.startswith("stop") else SIGNED_AT
 
     nexmo.verify(sample(f"nexmo/{name}"), SIGNING, now)
+
+
+INBOUND_VECTORS = [vector for vector in VECTORS if "msisdn" in vector[1] and vector[2] == TESTING]
+
+
+def as_get(given: Mapping[str, str]) -> Inbound:
+    return Inbound(method="GET", query=urlencode(given), content_type="", body=b"")
+
+
+def as_form(given: Mapping[str, str]) -> Inbound:
+    form = "application/x-www-form-urlencoded; charset=UTF-8"
+    return Inbound(method="POST", query="", content_type=form, body=urlencode(given).encode())
+
+
+def as_json(given: Mapping[str, str]) -> Inbound:
+    return Inbound(method="POST", query="", content_type="application/json", body=json.dumps(given).encode())
+
+
+def as_untyped_json(given: Mapping[str, str]) -> Inbound:
+    return replace(as_json(given), content_type="")
+
+
+@pytest.mark.parametrize("sent", [as_get, as_form, as_json, as_untyped_json])
+@pytest.mark.parametrize("vector", INBOUND_VECTORS, ids=lambda vector: f"{vector[0]} {vector[3]}")
+def test_every_published_inbound_vector_is_believed_and_read_however_it_is_sent(
+    vector: tuple[str, Mapping[str, str], str, SignatureMethod, str], sent: Callable[[Mapping[str, str]], Inbound]
+) -> None:
+    _, given, secret, method, sig = vector
+    source = replace(A_SOURCE, signature_secret=secret, signature_method=method)
+    inbound = sent({**given, "sig": sig})
+
+    nexmo.verify(inbound, source, UnixMs(int(given["timestamp"]) * 1000))
+    text = the_text(inbound)
+    assert (text.identity, text.sender, text.text) == (given["messageId"], given["msisdn"], given["text"])
 
 
 @pytest.mark.parametrize(("name", "now"), [("text-post-form-signed", SIGNED_AT), ("stop-post-form-sha256", STOPPED_AT)])

@@ -92,6 +92,34 @@ def test_who_decided_is_read_from_the_source_and_an_opt_out_of_unknown_source_is
     assert (report.actor, report.via) == (actor, via)
 
 
+@pytest.mark.parametrize("source", ["MANAGER", "API", "MO", "WEB", "", "something new"])
+def test_an_opt_in_of_unknown_source_is_not_her_own(sample: Sample, source: str) -> None:
+    inbound = sample("skycore/e-subscribed-web")
+    (report,) = consents(replace(inbound, body=inbound.body.replace(b">WEB<", f">{source}<".encode())))
+
+    assert report.status is Status.OPTED_IN
+    assert (report.actor is Actor.RECIPIENT) == (source in {"MO", "WEB"})
+
+
+@pytest.mark.parametrize(
+    ("written", "occurred_at"),
+    [
+        ("2011-01-01T20:09:12-04:00", 1_293_926_952_000),
+        ("2014-07-02T14:32:23-04", 1_404_325_943_000),
+        ("2014-07-02 14:32:23-04", 1_404_325_943_000),
+        ("2012-06-07 07:28:09.90765-04", 1_339_068_489_907),
+        ("2014-07-23T09:38:07.123456-04:00", 1_406_122_687_123),
+        ("2012-06-07 07:27:29", 1_339_054_049_000),
+        ("yesterday", None),
+    ],
+)
+def test_every_documented_way_to_write_a_time_is_read(sample: Sample, written: str, occurred_at: int | None) -> None:
+    inbound = sample("skycore/e-raw-untyped")
+    (report,) = consents(replace(inbound, body=inbound.body.replace(b"2014-07-02T14:32:23-04", written.encode())))
+
+    assert report.occurred_at == occurred_at
+
+
 def test_a_repeat_has_the_same_identity_however_it_is_sent(sample: Sample) -> None:
     names = ("e-raw-untyped", "e-raw-as-form", "e-form-upper", "e-multipart-lower")
 
@@ -156,6 +184,39 @@ def test_what_became_of_a_message_is_a_receipt(sample: Sample) -> None:
         "SPID": "0001470",
         "TIMESTAMP": "2014-07-02T14:32:23-04",
     }
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [
+        *(("SMS_MT", code) for code in ("N201", "N202", "E201", "E202")),
+        *(("MMS_MT", code) for code in ("N101", "N102", "E101", "E102", "N501", "N502")),
+    ],
+)
+def test_every_status_of_a_message_is_a_receipt_of_its_own(sample: Sample, origin: str, code: str) -> None:
+    inbound = sample("skycore/sms-status")
+    body = inbound.body.replace(b"SMS_MT", origin.encode()).replace(b">N202<", f">{code}<".encode())
+    (report,) = skycore.decode(replace(inbound, body=body))
+
+    assert isinstance(report, ReceiptReported)
+    assert report.fields["CODE"] == code
+    assert (report.identity == skycore.decode(inbound)[0].identity) == (body == inbound.body)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<ORIGIN>EMAIL_SUB</ORIGIN><CODE>N303</CODE><EMAIL>john@example.com</EMAIL><CAMPAIGNID>1116</CAMPAIGNID>",
+        b"<ORIGIN>EMAIL_SUB</ORIGIN><CODE>N304</CODE><EMAIL>john@example.com</EMAIL><SUBID>656655</SUBID>",
+        b"<ORIGIN>MMS_MT</ORIGIN><CODE>N003</CODE><MMSID>4711</MMSID>",
+        b"<ORIGIN>MMS_MT</ORIGIN><CODE>E002</CODE><MMSID>4711</MMSID><AUDIONAME>a.mp3</AUDIONAME>",
+        b"<ORIGIN>GENERATE_PASS</ORIGIN><STATUSCODE>N801</STATUSCODE><SERIALNUMBER>77</SERIALNUMBER>",
+    ],
+)
+def test_a_notification_about_no_number_leaves_nothing(said: bytes) -> None:
+    body = b"<POSTBACK>" + said + b"</POSTBACK>"
+
+    assert skycore.decode(Inbound(method="POST", query="", content_type="text/xml", body=body)) == ()
 
 
 @pytest.mark.parametrize("name", ["pass", "email-unsubscribed", "visit-get"])

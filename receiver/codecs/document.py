@@ -1,0 +1,63 @@
+"""What does a JSON body say? A document with others inside, unlike the flat ones of receiver/fields.py.
+
+Any bytes become a document or raise `Refused`. All text that leaves here is encodable: no lone surrogates.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from consent.errors import Refused, TooLarge
+from receiver.fields import MAX_FIELDS
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Numbers stay as they were written.
+_JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+
+Document = Mapping[str, object]
+
+
+def read(body: bytes) -> Document:
+    try:
+        value = _JSON.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
+    except (ValueError, RecursionError) as exc:
+        raise Refused("the body is not JSON") from exc
+    if not isinstance(value, dict):
+        raise Refused("the JSON body must be an object")
+    if len(value) > MAX_FIELDS:
+        raise TooLarge(f"more than {MAX_FIELDS} fields")
+    return value
+
+
+def inside(document: Document, *path: str) -> Document:
+    """The document under these names, one inside the other; an empty one where there is none."""
+    for name in path:
+        found = document.get(name)
+        document = found if isinstance(found, dict) else {}
+    return document
+
+
+def listed(document: Document, name: str) -> Iterator[object]:
+    found = document.get(name)
+    return iter(found) if isinstance(found, list) else iter(())
+
+
+def texts(document: Document) -> dict[str, str]:
+    """What it says itself, without what is inside: by name, blanks and nulls left out."""
+    said = ((_encodable(name), text_of(member)) for name, member in document.items())
+    return {name: text for name, text in said if text}
+
+
+def text_of(member: object) -> str:
+    """Empty for null, and for what is nested."""
+    match member:
+        case str():
+            return _encodable(member)
+        case bool():
+            return "true" if member else "false"
+        case _:
+            return ""
+
+
+def _encodable(text: str) -> str:
+    """Half an emoji, cut off where a long text was split, becomes "?"."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
