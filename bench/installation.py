@@ -49,9 +49,29 @@ def store() -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def relay(
-    folder: Path, url: str, port: int, *, durability: str = "fsync", log: str = "info", dispatcher: bool = False
+    folder: Path, url: str, port: int, *, durability: str = "fsync", log: str = "info", with_dispatcher: bool = False
 ) -> Iterator[None]:
     """A receiver on `port`, and a dispatcher if asked for."""
+    environment = _configured(folder, url, port, durability=durability, log=log)
+    with process([sys.executable, "-m", "receiver"], core=SERVER_CORE, env=environment):
+        wait_ready(port)
+        if not with_dispatcher:
+            yield
+            return
+        with dispatcher(folder, url, port, log=log):
+            yield
+
+
+@contextmanager
+def dispatcher(folder: Path, url: str, port: int, *, log: str = "info") -> Iterator[subprocess.Popen[bytes]]:
+    environment = _configured(folder, url, port, durability="fsync", log=log)
+    with process([sys.executable, "-m", "dispatcher"], core=SERVER_CORE, env=environment) as started:
+        wait_ready(port + 2)
+        yield started
+
+
+def _configured(folder: Path, url: str, port: int, *, durability: str, log: str) -> dict[str, str]:
+    """The environment of a process; its ports are `port` and the next two."""
     config = folder / "bench.toml"
     config.write_text(
         f'[store]\nurl = "{url}"\ndurability = "{durability}"\n'
@@ -59,15 +79,7 @@ def relay(
         f'[dispatcher]\nport = {port + 2}\negress_allow = ["127.0.0.0/8"]\n'
         f'[log]\nlevel = "{log}"\nformat = "json"\n'
     )
-    environment = {**os.environ, "CONSENT_RELAY_CONFIG": str(config)}
-    with process([sys.executable, "-m", "receiver"], core=SERVER_CORE, env=environment):
-        wait_ready(port)
-        if not dispatcher:
-            yield
-            return
-        with process([sys.executable, "-m", "dispatcher"], core=SERVER_CORE, env=environment):
-            wait_ready(port + 2)
-            yield
+    return {**os.environ, "CONSENT_RELAY_CONFIG": str(config)}
 
 
 def wait_ready(port: int) -> None:
@@ -83,6 +95,12 @@ def wait_ready(port: int) -> None:
 async def recorded(url: str) -> int:
     async with Store.open(url, partitions=16, durability="fsync") as opened:
         return sum([await opened.redis.xlen(keys.log) for keys in opened.keys])
+
+
+async def store_cpu_seconds(url: str) -> float:
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        used = await opened.redis.info("cpu")
+        return float(used["used_cpu_user"] + used["used_cpu_sys"])
 
 
 async def add_endpoint(url: str, target: str, *, max_in_flight: int) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
     sink = [sys.executable, "-m", "bench.sink", str(options.port), ENDPOINT_SECRET]
     with store() as (folder, url), process(sink, core=OTHER_CORE):
         asyncio.run(add_endpoint(url, f"http://127.0.0.1:{options.port}/hook", max_in_flight=64))
-        with relay(folder, url, options.port + 1, log=options.log, dispatcher=True):
+        with relay(folder, url, options.port + 1, log=options.log, with_dispatcher=True):
             print(f"{load.machine()}; fsync, log level {options.log}, 64 deliveries in flight")
             rate = burst(options)
             steady(options, rate / 2)

@@ -26,13 +26,15 @@ class Sink:
         """Every id, and the milliseconds from webhook received to notification arrived. A bad signature raises."""
         ids: list[str] = []
         took: list[float] = []
+        when: list[int] = []
         for arrived, head, body in self.notes:
             lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
             headers = {name.lower(): value for name, value in lines}
             self._webhook.verify(body, headers)
             ids.append(headers["webhook-id"])
             took.append(arrived - _ms(json.loads(body)["data"]["received_at"]))
-        return json.dumps({"ids": ids, "took": took}).encode()
+            when.append(arrived)
+        return json.dumps({"ids": ids, "took": took, "arrived": when}).encode()
 
 
 class Connection(asyncio.Protocol):

@@ -38,7 +38,7 @@ class Dispatcher:
         policy = RetryPolicy(schedule=where.schedule)
         attempts = Attempts(self._queue, self._registry, sender, policy)
         self._delivering = Delivering(self._queue, attempts, partitions=store.partitions, concurrency=where.concurrency)
-        self._distributing = Distributing(self._queue, self._delivering.wake)
+        self._distributing = Distributing(self._queue, self._delivering.routed)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""

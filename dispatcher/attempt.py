@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -18,10 +19,31 @@ from dispatcher.send import Sender
 
 log = structlog.get_logger()
 
-_NOT_OURS_TO_SEND = Millis(5000)
-"""How long a delivery rests that this process cannot serve: its endpoint is unknown here, or just disabled."""
 _SETTLE_TRIES = 8
 """Together about twenty seconds of a store that is away; then the lease runs out and the attempt is made again."""
+
+
+_REST = Millis(5000)
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """This process cannot serve it: its endpoint is unknown here, or was just disabled. Nothing was tried."""
+
+    wait: Millis = _REST
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one lease: to be settled."""
+
+    step: Step | PutBack
+    attempted: Attempted | None = None
+    """None where no request was made."""
+
+    @property
+    def took_ms(self) -> int:
+        return self.attempted.took_ms if self.attempted else 0
 
 
 class Attempts:
@@ -31,46 +53,49 @@ class Attempts:
         self._sender = sender
         self._policy = policy
 
-    async def make(self, lease: Lease, directory: Directory, clock: Callable[[], UnixMs]) -> None:
+    async def make(self, lease: Lease, directory: Directory, clock: Callable[[], UnixMs]) -> Attempt:
+        """One request to the endpoint, if it is to be made at all, and what follows from its answer."""
         endpoint = directory.endpoints.get(lease.endpoint)
         if endpoint is None or endpoint.disabled:
-            await self.release(lease, _NOT_OURS_TO_SEND)
-            return
+            return Attempt(PutBack())
         if lease.event is None:
-            await self._settle(lease, Bury("the event is no longer in the log"), None)
-            return
+            return Attempt(Bury("the event is no longer in the log"))
         if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
-            await self._settle(lease, Bury(f"{endpoint.format} has no form for {lease.event.type}"), None)
-            return
+            return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}"))
         payload = body(lease.event, endpoint.format, directory)
         attempted = await self._sender.send(endpoint, lease.event_id, payload, clock())
         step = next_step(attempted.outcome, lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
         _tell(lease, lease.event, endpoint, attempted, step, clock())
-        await self._settle(lease, step, attempted)
+        return Attempt(step, attempted)
 
     async def release(self, lease: Lease, wait: Millis) -> None:
         """Give a delivery back untried."""
         await self._queue.settle(lease, "release", None, wait=wait)
 
-    async def _settle(self, lease: Lease, step: Step, attempted: Attempted | None) -> None:
-        verdict, wait = _verdict(step)
-        record = _record(lease, step, attempted)
+    async def settle(self, lease: Lease, attempt: Attempt) -> UnixMs | None:
+        """Record what follows. Returns when the lane's next delivery is due, in the store's time."""
+        verdict, wait = _verdict(attempt.step)
+        record = _record(lease, attempt.step, attempt.attempted)
         for failures in range(1, _SETTLE_TRIES + 1):
             try:
-                if isinstance(step, Hold):
-                    await self._registry.disable(lease.endpoint, step.reason)
-                is_ours = await self._queue.settle(lease, verdict, record, wait=wait)
+                if isinstance(attempt.step, Hold):
+                    await self._registry.disable(lease.endpoint, attempt.step.reason)
+                settled = await self._queue.settle(lease, verdict, record, wait=wait)
             except StoreUnavailable as exc:
                 log.warning("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))
                 await asyncio.sleep(backoff(failures))
                 continue
-            if not is_ours:
+            if settled is None:
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
-            return
+                return None
+            return settled.due
+        return None
 
 
-def _verdict(step: Step) -> tuple[Verdict, Millis]:
+def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
     match step:
+        case PutBack(wait=wait):
+            return "release", wait
         case Done():
             return "done", Millis(0)
         case RetryIn(wait=wait):
@@ -81,7 +106,9 @@ def _verdict(step: Step) -> tuple[Verdict, Millis]:
             return "release", Millis(0)
 
 
-def _record(lease: Lease, step: Step, attempted: Attempted | None) -> AttemptRecord:
+def _record(lease: Lease, step: Step | PutBack, attempted: Attempted | None) -> AttemptRecord | None:
+    if isinstance(step, PutBack):
+        return None
     return AttemptRecord(
         number=lease.attempt,
         outcome=step.word,

@@ -1,23 +1,26 @@
 """From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import structlog
 
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
-from consent.model import Delivery, Millis, Partition
+from consent.model import Delivery, EndpointId, Millis, Partition
 from dispatcher.routing import route
 
 log = structlog.get_logger()
 
 _BLOCK_MS = Millis(4000)
 
+Routed = Callable[[Partition, Set[EndpointId]], None]
+"""Told where something new is due."""
+
 
 class Distributing:
-    def __init__(self, queue: Queue, wake: Callable[[], None]) -> None:
+    def __init__(self, queue: Queue, routed: Routed) -> None:
         self._queue = queue
-        self._wake = wake
+        self._routed = routed
         self._cursors: dict[Partition, str] = {}
         self.directory: Directory | None = None
         """None until the registry was read: an event routed by nobody's list would reach nobody."""
@@ -45,4 +48,5 @@ class Distributing:
             )
             deliveries += routed
         self._cursors[stretch.partition] = await self._queue.fan_out(stretch, deliveries)
-        self._wake()
+        # Whoever routed them first: they are due.
+        self._routed(stretch.partition, {delivery.endpoint for delivery in deliveries})

@@ -4,10 +4,10 @@ Room is shared out a piece at a time, round and round: each endpoint gets one fr
 any gets a second, so that neither a long backlog nor a busy partition takes it all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from consent.ledger import Look
-from consent.model import Endpoint, EndpointId, Partition
+from consent.model import EndpointId, Partition
+from dispatcher.agenda import Site
 
 _PER_CLAIM = 32
 """Of one endpoint from one partition: a claim is one step in the store, which serves nobody else meanwhile."""
@@ -15,24 +15,14 @@ _PER_CLAIM = 32
 Claims = dict[Partition, dict[EndpointId, int]]
 
 
-def plan_claims(
-    looks: Sequence[Look],
-    endpoints: Mapping[EndpointId, Endpoint],
-    in_flight: Mapping[EndpointId, int],
-    *,
-    free: int,
-) -> Claims:
-    room = {
-        endpoint.id: endpoint.max_in_flight - in_flight.get(endpoint.id, 0)
-        for endpoint in endpoints.values()
-        if not endpoint.disabled
-    }
-    sites = [(look.partition, name) for look in looks for name, at in look.due.items() if at <= look.now]
+def plan_claims(sites: Sequence[Site], room_for: Callable[[EndpointId], int], *, free: int) -> Claims:
+    """`room_for` says how many more of an endpoint may be held, `free` how many in all."""
+    room = {name: room_for(name) for name in dict.fromkeys(name for _, name in sites)}
     claims: Claims = {}
     while free > 0 and sites:
         still = []
         for partition, name in sites:
-            if free <= 0 or room.get(name, 0) <= 0:
+            if free <= 0 or room[name] <= 0:
                 continue
             wanted = claims.setdefault(partition, {})
             wanted[name] = wanted.get(name, 0) + 1
@@ -42,19 +32,3 @@ def plan_claims(
                 still.append((partition, name))
         sites = still
     return claims
-
-
-def rest_ms(looks: Sequence[Look], endpoints: Mapping[EndpointId, Endpoint], *, longest: int) -> int:
-    """How long nothing will be due and no lease will expire. What is due now and was not claimed waits for room, and
-    room wakes the loop."""
-    waits = [longest]
-    for look in looks:
-        waits += [at - look.now for name, at in look.due.items() if at > look.now and _is_served(endpoints, name)]
-        if look.first_expiry is not None:
-            waits.append(max(look.first_expiry - look.now, 0))
-    return min(waits)
-
-
-def _is_served(endpoints: Mapping[EndpointId, Endpoint], name: EndpointId) -> bool:
-    endpoint = endpoints.get(name)
-    return endpoint is not None and not endpoint.disabled

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import orjson
+
 from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
@@ -59,6 +61,21 @@ class Look:
     """When each endpoint's first delivery is due."""
     expired: tuple[tuple[EndpointId, Msisdn], ...]
     first_expiry: UnixMs | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    leases: tuple[Lease, ...]
+    now: UnixMs
+    """In the store's time."""
+    due: Mapping[EndpointId, UnixMs | None]
+    """When each endpoint that was asked for is due again in this partition, as far as is known; None for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    due: UnixMs | None
+    """When the lane's next delivery is due, be it the same one again; None when there is none."""
 
 
 class Queue:
@@ -124,7 +141,7 @@ class Queue:
             first_expiry=UnixMs(int(first)) if first else None,
         )
 
-    async def claim(self, partition: Partition, wanted: Mapping[EndpointId, int], *, token: str) -> list[Lease]:
+    async def claim(self, partition: Partition, wanted: Mapping[EndpointId, int], *, token: str) -> Claimed:
         """Lease up to so many due deliveries of each endpoint, opt-outs first."""
         keys = self._store.keys[partition]
         named = [keys.next, keys.leased, keys.log]
@@ -132,8 +149,9 @@ class Queue:
         for endpoint, limit in wanted.items():
             named += [keys.due(endpoint), keys.heads(endpoint)]
             arguments += [endpoint, limit]
+        now, due, claimed = await self._store.commit.call("claim", named, arguments)
         leases = []
-        for endpoint, msisdn, place, attempts, fields in await self._store.commit.call("claim", named, arguments):
+        for endpoint, msisdn, place, attempts, fields in claimed:
             stream_id = place.decode()
             leases.append(
                 Lease(
@@ -146,15 +164,16 @@ class Queue:
                     token=token,
                 )
             )
-        return leases
+        due_next = {endpoint: _instant(at) for endpoint, at in zip(wanted, due, strict=True)}
+        return Claimed(leases=tuple(leases), now=UnixMs(now), due=due_next)
 
-    async def settle(self, lease: Lease, verdict: Verdict, record: AttemptRecord | None, *, wait: Millis) -> bool:
-        """End a lease: done, dead, or due again after `wait`. False if it was no longer ours, and nothing changed."""
+    async def settle(
+        self, lease: Lease, verdict: Verdict, record: AttemptRecord | None, *, wait: Millis
+    ) -> Settled | None:
+        """End a lease: done, dead, or due again after `wait`. None if it was no longer ours, and nothing changed."""
         keys = self._store.keys[lease.partition]
         due, heads, lane = _lane_keys(keys, lease.endpoint, lease.msisdn)
-        grave = json.dumps(
-            {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
-        )
+        grave = {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
         reply = await self._store.commit.call(
             "settle",
             (
@@ -173,12 +192,12 @@ class Queue:
                 lease.token,
                 verdict,
                 wait,
-                json.dumps(asdict(record), separators=(",", ":")) if record else "",
+                _json(record) if record else "",
                 ATTEMPTS_KEPT,
-                grave if verdict == "bury" else "",
+                _json(grave) if verdict == "bury" else "",
             ),
         )
-        return bool(reply == [b"ok"])
+        return None if reply == [b"not_yours"] else Settled(_instant(reply[1]))
 
     async def renew(self, leases: Iterable[Lease]) -> None:
         """The heartbeat: these are still being worked on."""
@@ -234,6 +253,17 @@ class Queue:
 
 def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str]:
     return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn)
+
+
+def _instant(at: bytes) -> UnixMs | None:
+    return UnixMs(int(at)) if at else None
+
+
+def _json(value: AttemptRecord | dict[str, object]) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # half of a surrogate pair in an answer, which only the slow one can write
+        return json.dumps(value if isinstance(value, dict) else asdict(value))
 
 
 def _place(event: EventId) -> str:

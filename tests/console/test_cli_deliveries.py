@@ -32,7 +32,7 @@ async def bury(store: Store, msisdn: Msisdn) -> None:
     """Give up on the first delivery of a number to the CRM."""
     queue = Queue(store)
     partition = store.keys_of(msisdn).partition
-    leases = await queue.claim(partition, {CRM.id: 10}, token=secrets.token_hex(8))
+    leases = (await queue.claim(partition, {CRM.id: 10}, token=secrets.token_hex(8))).leases
     for lease in leases:
         verdict = "bury" if lease.msisdn == msisdn else "release"
         await queue.settle(lease, verdict, FAILED if verdict == "bury" else None, wait=Millis(0))

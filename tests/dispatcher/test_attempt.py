@@ -52,6 +52,10 @@ async def sink() -> AsyncIterator[Sink]:
         yield sink
 
 
+async def carried_out(attempts: Attempts, lease: Lease, directory: Directory) -> None:
+    await attempts.settle(lease, await attempts.make(lease, directory, system_clock))
+
+
 @pytest.fixture
 async def attempts(queue: Queue, registry: Registry) -> AsyncIterator[Attempts]:
     async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
@@ -84,7 +88,8 @@ def ordered(ledger: Ledger, queue: Queue, crm: Endpoint) -> Ordered:
 
 
 async def claimed(queue: Queue, endpoint: Endpoint, token: str = "mine") -> Lease:
-    (lease,) = [lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint.id: 9}, token=token)]
+    claims = [await queue.claim(Partition(p), {endpoint.id: 9}, token=token) for p in range(4)]
+    (lease,) = [lease for claimed in claims for lease in claimed.leases]
     return lease
 
 
@@ -104,7 +109,7 @@ async def test_what_is_delivered_is_done_and_on_record(
     lease = await ordered()
 
     with capture_logs() as logs:
-        await attempts.make(lease, directory, system_clock)
+        await carried_out(attempts, lease, directory)
 
     (body,) = sink.received
     assert (body["type"], body["data"]["event_id"]) == ("consent.opted_out", lease.event_id)
@@ -130,7 +135,7 @@ async def test_a_failure_is_tried_again_when_the_schedule_says(
     lease = await ordered()
 
     with capture_logs() as logs:
-        await attempts.make(lease, directory, system_clock)
+        await carried_out(attempts, lease, directory)
 
     assert await due_in(queue, lease) == pytest.approx(60_000, abs=2000)
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 1)
@@ -149,7 +154,7 @@ async def test_an_endpoint_that_asks_for_time_gets_it(
     sink.status, sink.headers = 503, {"Retry-After": "90"}
     lease = await ordered()
 
-    await attempts.make(lease, directory, system_clock)
+    await carried_out(attempts, lease, directory)
 
     assert await due_in(queue, lease) == pytest.approx(90_000, abs=2000)
 
@@ -160,7 +165,7 @@ async def test_a_refused_connection_is_a_failure_like_any_other(
     lease = await ordered()
     nowhere = Directory.of(1, endpoints=[an_endpoint("crm", url="http://127.0.0.1:1/hook")])
 
-    await attempts.make(lease, nowhere, system_clock)
+    await carried_out(attempts, lease, nowhere)
 
     (attempt,) = await backlog.attempts()
     assert attempt.record.status is None
@@ -181,7 +186,7 @@ async def test_410_disables_the_endpoint_and_holds_the_delivery(
     sink.status = 410
     lease = await ordered()
 
-    await attempts.make(lease, directory, system_clock)
+    await carried_out(attempts, lease, directory)
 
     assert "410" in (await registry.directory()).endpoints[crm.id].disabled
     held = await owed(backlog, crm)
@@ -202,14 +207,14 @@ async def test_after_the_last_attempt_it_is_parked_and_can_be_replayed(
     sink.status = 500
     lease = await ordered(attempt=3)
 
-    await attempts.make(lease, directory, system_clock)
+    await carried_out(attempts, lease, directory)
 
     dead = await owed(backlog, crm)
     assert (dead.state, dead.attempts, dead.reason) == ("dead", 3, "gave up after 3 attempts: http_500")
     assert lease.event is not None
     assert await queue.retry(crm.id, lease.event, is_urgent=True) == "revived"
     sink.status = 200
-    await attempts.make(await claimed(queue, crm), directory, system_clock)
+    await carried_out(attempts, await claimed(queue, crm), directory)
     assert await backlog.owed(crm.id) == []
 
 
@@ -225,7 +230,7 @@ async def test_what_cannot_be_served_here_is_given_back_untried(
 ) -> None:
     lease = await ordered()
 
-    await attempts.make(lease, Directory.of(1, endpoints=known), system_clock)
+    await carried_out(attempts, lease, Directory.of(1, endpoints=known))
 
     assert sink.received == []
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 0)
@@ -248,7 +253,7 @@ async def test_an_event_that_is_no_longer_in_the_log_is_parked(
     await store.redis.delete(store.keys[lease.partition].log)
     without_event = await claimed(queue, crm)
 
-    await attempts.make(without_event, directory, system_clock)
+    await carried_out(attempts, without_event, directory)
 
     assert without_event.event is None
     dead = await owed(backlog, crm)
@@ -264,7 +269,7 @@ async def test_who_lost_the_lease_changes_nothing_and_says_so(
     found = await claimed(queue, crm, token="theirs")
 
     with capture_logs() as logs:
-        await attempts.make(lost, directory, system_clock)
+        await carried_out(attempts, lost, directory)
 
     assert [line["event"] for line in logs] == ["delivery.attempted", "lease.lost"]
     assert (await owed(backlog, crm)).state == "in_flight"
@@ -293,7 +298,7 @@ async def test_what_was_sent_is_settled_once_the_store_takes_it(
     lease = await ordered()
     with capture_logs() as logs:
         async with refusing(store):
-            making = asyncio.create_task(attempts.make(lease, directory, system_clock))
+            making = asyncio.create_task(carried_out(attempts, lease, directory))
             await eventually(lambda: any(line["event"] == "delivery.unsettled" for line in logs))
         await making
 

@@ -1,26 +1,37 @@
 """Every event is routed once, to those who asked for it, by whichever dispatcher comes first."""
 
 import asyncio
+from collections.abc import Set
 
 import pytest
 
 from consent.directory import Directory
 from consent.ledger import Backlog, Ledger, Queue
-from consent.model import Endpoint, EventId, Millis, Recorded
+from consent.model import Endpoint, EndpointId, EventId, Millis, Partition, Recorded
 from dispatcher.distribute import Distributing
 from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse", events=("message.*",))
 
 
-@pytest.fixture
-def woken() -> asyncio.Event:
-    return asyncio.Event()
+class Told:
+    """What the delivery loop hears."""
+
+    def __init__(self) -> None:
+        self.due: list[tuple[Partition, EndpointId]] = []
+
+    def routed(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
+        self.due += [(partition, endpoint) for endpoint in endpoints]
 
 
 @pytest.fixture
-def distributing(queue: Queue, woken: asyncio.Event) -> Distributing:
-    built = Distributing(queue, woken.set)
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def distributing(queue: Queue, told: Told) -> Distributing:
+    built = Distributing(queue, told.routed)
     built.directory = Directory.of(1, endpoints=[CRM, WAREHOUSE])
     return built
 
@@ -30,18 +41,18 @@ async def owed_to(backlog: Backlog, endpoint: Endpoint) -> list[EventId]:
 
 
 async def test_nothing_is_routed_before_the_registry_was_read(
-    queue: Queue, ledger: Ledger, backlog: Backlog, woken: asyncio.Event
+    queue: Queue, ledger: Ledger, backlog: Backlog, told: Told
 ) -> None:
     await ledger.apply(a_stop())
 
-    assert await Distributing(queue, woken.set).step() > 0
+    assert await Distributing(queue, told.routed).step() > 0
 
-    assert not woken.is_set()
+    assert told.due == []
     assert set((await queue.cursors()).values()) == {"0-0"}
 
 
-async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_woken(
-    distributing: Distributing, ledger: Ledger, backlog: Backlog, woken: asyncio.Event
+async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_told_where(
+    distributing: Distributing, ledger: Ledger, backlog: Backlog, told: Told
 ) -> None:
     stopped, texted = await ledger.apply(a_stop()), await ledger.apply(a_change(None, campaigns=()))
     assert isinstance(stopped, Recorded)
@@ -49,7 +60,7 @@ async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_woken(
 
     assert await distributing.step() == 0
 
-    assert woken.is_set()
+    assert {endpoint for _, endpoint in told.due} == {CRM.id, WAREHOUSE.id}
     assert await owed_to(backlog, CRM) == list(stopped.events)
     assert await owed_to(backlog, WAREHOUSE) == list(texted.events)
 
@@ -80,9 +91,9 @@ async def test_what_was_routed_is_not_routed_again(
 
 
 async def test_two_dispatchers_route_an_event_once_and_both_go_on(
-    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, woken: asyncio.Event
+    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, told: Told
 ) -> None:
-    other = Distributing(queue, woken.set)
+    other = Distributing(queue, told.routed)
     other.directory = distributing.directory
     await ledger.apply(a_stop(at=NOON))
     await asyncio.gather(distributing.step(), other.step())
@@ -92,15 +103,16 @@ async def test_two_dispatchers_route_an_event_once_and_both_go_on(
         await asyncio.gather(distributing.step(), other.step())
 
     assert len(await owed_to(backlog, CRM)) == 4
+    assert len(told.due) == 8
 
 
 async def test_one_that_starts_later_goes_on_where_the_last_one_stopped(
-    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, woken: asyncio.Event
+    distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, told: Told
 ) -> None:
     await ledger.apply(a_stop(at=NOON))
     await distributing.step()
     await ledger.apply(a_stop(at=NOON + 1))
-    successor = Distributing(queue, woken.set)
+    successor = Distributing(queue, told.routed)
     successor.directory = distributing.directory
 
     await successor.step()
@@ -119,8 +131,8 @@ async def test_an_event_that_comes_while_it_waits_is_routed_at_once(
     assert len(await owed_to(backlog, CRM)) == 1
 
 
-async def test_an_event_nobody_wants_moves_the_cursor_alone(queue: Queue, ledger: Ledger, woken: asyncio.Event) -> None:
-    distributing = Distributing(queue, woken.set)
+async def test_an_event_nobody_wants_moves_the_cursor_alone(queue: Queue, ledger: Ledger, told: Told) -> None:
+    distributing = Distributing(queue, told.routed)
     distributing.directory = Directory.of(1)
     await ledger.apply(a_stop())
 

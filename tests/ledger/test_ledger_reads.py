@@ -143,7 +143,7 @@ async def test_the_backlog_shows_no_more_than_was_asked_for(ledger: Ledger, queu
         await ledger.apply(a_stop(msisdn=msisdn))
     await routed(queue)
     for partition in range(2):
-        for lease in await queue.claim(Partition(partition), {CRM.id: 3}, token="mine"):
+        for lease in (await queue.claim(Partition(partition), {CRM.id: 3}, token="mine")).leases:
             await queue.settle(lease, "bury", RECORD, wait=Millis(0))
 
     assert len(await backlog.owed(CRM.id, limit=5)) == 5
@@ -160,7 +160,7 @@ async def test_attempts_are_shown_newest_first_of_one_event_or_of_all(
     await routed(queue)
     for _ in range(2):
         for partition in range(4):
-            for lease in await queue.claim(Partition(partition), {CRM.id: 9}, token="mine"):
+            for lease in (await queue.claim(Partition(partition), {CRM.id: 9}, token="mine")).leases:
                 await queue.settle(lease, "retry", RECORD, wait=Millis(0))
 
     every = await backlog.attempts()

@@ -47,7 +47,8 @@ def route(ledger: Ledger, queue: Queue) -> Route:
 
 
 async def claim(queue: Queue, endpoint: EndpointId = CRM.id, *, limit: int = 10, token: str = "mine") -> list[Lease]:
-    return [lease for p in range(4) for lease in await queue.claim(Partition(p), {endpoint: limit}, token=token)]
+    claims = [await queue.claim(Partition(p), {endpoint: limit}, token=token) for p in range(4)]
+    return [lease for claimed in claims for lease in claimed.leases]
 
 
 async def test_a_routed_event_is_claimed_with_what_it_says(queue: Queue, route: Route) -> None:

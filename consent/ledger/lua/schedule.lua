@@ -26,12 +26,12 @@ local function make_due(keys, endpoint, recipient, urgent, at)
   redis.call('ZADD', keys.next, 'LT', at, endpoint)
 end
 
--- After heads were taken from an endpoint: when will its next one be due?
+-- After heads were taken from an endpoint: when will its next one be due? '' for never.
 local function refresh_next(keys, endpoint)
   local first = redis.call('ZRANGE', keys.due, 0, 0, 'WITHSCORES')
   if #first == 0 then
     redis.call('ZREM', keys.next, endpoint)
-    return
+    return ''
   end
   local at = tonumber(first[2])
   if at < 0 then
@@ -40,6 +40,7 @@ local function refresh_next(keys, endpoint)
     if #plain > 0 then at = math.min(at, tonumber(plain[2])) end
   end
   redis.call('ZADD', keys.next, at, endpoint)
+  return at
 end
 
 -- One more delivery for a lane: its head if the lane is empty, else behind the others.
@@ -51,14 +52,15 @@ local function join_lane(keys, endpoint, recipient, event, urgent, at)
   end
 end
 
--- The head is done with: the one behind it takes its place, due now.
+-- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none.
 local function advance_lane(keys, endpoint, recipient, at)
   local waiting = redis.call('LPOP', keys.lane)
   if not waiting then
     redis.call('HDEL', keys.heads, recipient)
-    return
+    return ''
   end
   local event, urgent = string.match(waiting, '^(%S+) (%S+)$')
   redis.call('HSET', keys.heads, recipient, head(event, 0, urgent, '-'))
   make_due(keys, endpoint, recipient, urgent, at)
+  return at
 end

@@ -3,7 +3,7 @@
 --   KEYS[8] attempts stream
 --   ARGV[1] endpoint  [2] recipient  [3] lease token  [4] 'done' | 'bury' | 'retry' | 'release'  [5] wait before a retry (ms)
 --   ARGV[6] attempt record, '' for none  [7] attempts to keep  [8] what to write on the grave
---   returns {'ok'} | {'not_yours'}     a reaped lease is no longer ours to end
+--   returns {'ok', when this lane is due next or ''} | {'not_yours'}     a reaped lease is no longer ours to end
 -- Why here: a dispatcher that lost its lease must not cancel its successor's retry.
 local function settle(keys, args)
   local lane = {next = keys[2], due = keys[3], heads = keys[4], lane = keys[5]}
@@ -20,14 +20,14 @@ local function settle(keys, args)
       redis.call('ZADD', keys[6], now, held.event)
       redis.call('HSET', keys[7], held.event, args[8])
     end
-    advance_lane(lane, args[1], args[2], now)
-    return {'ok'}
+    return {'ok', tostring(advance_lane(lane, args[1], args[2], now))}
   end
   local attempts = held.attempts
   if args[4] == 'retry' then attempts = attempts + 1 end
   redis.call('HSET', keys[4], args[2], head(held.event, attempts, held.urgent, '-'))
-  make_due(lane, args[1], args[2], held.urgent, now + tonumber(args[5]))
-  return {'ok'}
+  local at = now + tonumber(args[5])
+  make_due(lane, args[1], args[2], held.urgent, at)
+  return {'ok', tostring(at)}
 end
 
 register('settle', settle, 'allow-oom')

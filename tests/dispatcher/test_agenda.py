@@ -1,0 +1,85 @@
+"""What is due is known from looks, and in between from what happened here."""
+
+from consent.ledger import Claimed, Look
+from consent.model import EndpointId, Partition, UnixMs
+from dispatcher.agenda import Agenda
+from tests.builders import NOON, an_endpoint
+
+CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse")
+REGISTERED = {endpoint.id: endpoint for endpoint in (CRM, WAREHOUSE)}
+HERE, THERE = Partition(0), Partition(1)
+LONGEST = 10_000
+AHEAD = 7
+"""The store's clock."""
+
+
+def a_look(partition: Partition = HERE, *, due: dict[EndpointId, int]) -> Look:
+    """`due` is relative to now."""
+    times = {name: UnixMs(NOON + AHEAD + at) for name, at in due.items()}
+    return Look(partition=partition, now=UnixMs(NOON + AHEAD), due=times, expired=(), first_expiry=None)
+
+
+def looked(*looks: Look) -> Agenda:
+    agenda = Agenda()
+    for look in looks:
+        agenda.looked(look, NOON)
+    return agenda
+
+
+def rest(agenda: Agenda, endpoints: dict[EndpointId, object] | None = None) -> int:
+    return agenda.rest(REGISTERED if endpoints is None else endpoints, NOON, longest=LONGEST)  # type: ignore[arg-type]
+
+
+def test_before_the_first_look_nothing_is_known() -> None:
+    assert Agenda().due(NOON) == []
+    assert rest(Agenda()) == LONGEST
+
+
+def test_what_is_due_by_the_stores_clock_is_due() -> None:
+    agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 1}), a_look(THERE, due={CRM.id: -5}))
+
+    assert agenda.due(NOON) == [(HERE, CRM.id), (THERE, CRM.id)]
+    assert rest(agenda) == 1
+
+
+def test_a_look_replaces_what_was_known_of_its_partition() -> None:
+    agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}), a_look(due={}))
+
+    assert agenda.due(NOON) == [(THERE, CRM.id)]
+
+
+def test_what_was_routed_is_due_at_once() -> None:
+    agenda = looked(a_look(due={CRM.id: 5000}))
+
+    agenda.note(HERE, CRM.id)
+    agenda.note(THERE, WAREHOUSE.id)
+
+    assert agenda.due(NOON) == [(HERE, CRM.id), (THERE, WAREHOUSE.id)]
+
+
+def test_a_later_delivery_does_not_put_off_an_earlier_one() -> None:
+    agenda = looked(a_look(due={CRM.id: 300}))
+
+    agenda.note(HERE, CRM.id, UnixMs(NOON + AHEAD + 9000))
+
+    assert rest(agenda) == 300
+
+
+def test_a_claim_says_when_there_is_more() -> None:
+    agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 0}))
+    due = {CRM.id: UnixMs(NOON + AHEAD + 40), WAREHOUSE.id: None}
+
+    agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=due), NOON)
+
+    assert agenda.due(NOON) == []
+    assert rest(agenda) == 40
+
+
+def test_nobody_wakes_for_what_he_does_not_serve() -> None:
+    agenda = looked(a_look(due={CRM.id: 300, WAREHOUSE.id: 500}))
+
+    assert rest(agenda, {CRM.id: an_endpoint("crm", disabled="gone")}) == LONGEST
+
+
+def test_what_is_due_and_has_no_room_is_not_waited_for() -> None:
+    assert rest(looked(a_look(due={CRM.id: -5}))) == LONGEST
