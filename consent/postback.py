@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
 from html import escape
 from typing import Literal
 
@@ -25,6 +24,7 @@ from consent.errors import Refused, TooLarge
 from consent.instants import instant
 from consent.model import UnixMs
 from consent.safe_xml import parse
+from consent.values import value
 
 MAX_NOTIFICATIONS = 300
 
@@ -39,7 +39,7 @@ _UNSENDABLE: Mapping[int, None] = dict.fromkeys(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Postback:
     """A number is in (N301) or out (N302) of a campaign."""
 
@@ -70,13 +70,21 @@ def decode(data: bytes) -> tuple[Postback | Other, ...]:
     return tuple(_notification(node) for node in _nodes(parse(data)))
 
 
-def digest(postback: Postback) -> str:
-    """An identity for what has no id: a retry repeats every field, TIMESTAMP too.
+def telling(postback: Postback) -> tuple[str, ...]:
+    """What tells one from another: there is no id to go by, and a retry repeats every field, TIMESTAMP too.
 
-    Without a TIMESTAMP a retry and a second decision look alike; the caller must then let the digest age quickly.
+    Its own id alone would not do: in some shapes that is the subscription's, the same each time she leaves. Without a
+    TIMESTAMP a retry and a second decision look alike; the caller must then forget it quickly.
     """
-    told = (postback.code, postback.msisdn, postback.campaign, postback.timestamp, postback.short_code, postback.source)
-    return sha256(repr(told).encode()).hexdigest()[:32]
+    return (
+        postback.notification_id,
+        postback.code,
+        postback.msisdn,
+        postback.campaign,
+        str(postback.timestamp),
+        postback.short_code,
+        postback.source,
+    )
 
 
 def encode(postback: Postback) -> bytes:

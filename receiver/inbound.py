@@ -1,9 +1,9 @@
 """What arrived? One HTTP request as bytes, before anybody believes it."""
 
-from dataclasses import dataclass
+from consent.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Inbound:
     method: str
     query: str

@@ -16,7 +16,7 @@ Pure: the caller brings the registry, the rules and the time, and carries out wh
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ from consent.model import (
 )
 from consent.numbers import Recipient, recipient
 from consent.ordering import deciding_time
+from consent.values import value
 from receiver.aliases import aliases_of
 from receiver.codecs.identity import is_digest
 from receiver.parts import HeldPart, group_of, joined
@@ -52,7 +53,7 @@ _SHORT = 64
 """Up to so many characters a text may be one that many send."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Judged:
     changes: tuple[Change, ...] = ()
     discovered: tuple[Campaign, ...] = ()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -12,6 +11,7 @@ from consent.keywords import Rules
 from consent.ledger import HeldPart as StoredPart
 from consent.ledger import Ledger, Registry, Whole
 from consent.model import Applied, Change, Duplicate, EventId, EventType, Millis, Partition, Recorded, Source, UnixMs
+from consent.values import value
 from receiver.codecs import CODECS
 from receiver.inbound import Inbound
 from receiver.judge import Judged, judge, judge_whole
@@ -20,7 +20,7 @@ from receiver.parts import HeldPart, packed, unpacked
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What became of one webhook: for the log line, nothing else."""
 

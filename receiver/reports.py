@@ -3,10 +3,11 @@
 A codec turns `Inbound` into reports; receiver/judge.py turns a report into a `Change`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from consent.model import Actor, CampaignId, Status, UnixMs, Via
+from consent.values import value
 
 
 class Hint(StrEnum):
@@ -19,7 +20,7 @@ class Hint(StrEnum):
     """No reason by itself: our own words, which are fewer, must say so too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class TextReceived:
     """A recipient's text to one of our numbers: a keyword, or anything else."""
 
@@ -34,7 +35,7 @@ class TextReceived:
     """What else the provider said of it and two-way texting may need (message id, binary data)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class TextPart:
     """One part of a concatenated text: it waits in the store for its siblings."""
 
@@ -48,7 +49,7 @@ class TextPart:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ReceiptReported:
     """A delivery receipt: what became of a text that the company sent."""
 
@@ -58,7 +59,7 @@ class ReceiptReported:
     fields: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ConsentReported:
     """The provider has decided already (N301, N302): a number is in or out of a campaign."""
 

@@ -69,8 +69,7 @@ def _consent(told: Postback) -> ConsentReported:
     status = _STATUS[told.code]
     actor, via = _DECIDED_BY.get(told.source.strip().upper(), _PRESUMED[status])
     return ConsentReported(
-        # Never by its id alone: some shapes have but that of the subscription, the same each time she leaves.
-        identity=digest_of((told.notification_id, postback.digest(told))),
+        identity=digest_of(postback.telling(told)),
         msisdn=told.msisdn,
         status=status,
         campaign=CampaignId(told.campaign),
