@@ -6,6 +6,7 @@ config/mistakes.py makes the operator's line of that.
 
 import base64
 import binascii
+import hmac
 import ipaddress
 import json
 import re
@@ -13,11 +14,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr
 from pydantic_core import PydanticCustomError
 
+from config.custom_headers import wrong_with_headers
 from config.durations import milliseconds, spelled
-from config.urls import without_secrets, wrong_with_public_url, wrong_with_store_url, wrong_with_web_url
+from config.urls import (
+    without_secrets,
+    wrong_with_proxy_url,
+    wrong_with_public_url,
+    wrong_with_store_url,
+    wrong_with_web_url,
+)
 from consent.locales import PACKS
 from consent.model import EventType, Millis
 
@@ -31,6 +40,8 @@ _WORD = re.compile(r"\S(.{0,62}\S)?")
 _RATE = re.compile(r"([1-9][0-9]{0,5}/s)?")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SIGNING_PREFIX = "whsec_"
+_PRIVATE_PREFIX = "whsk_"
+_STORE_KEY_BYTES = 32
 _EVENT_PATTERNS = {"*", *EventType, *(event.split(".")[0] + ".*" for event in EventType)} - {EventType.ENDPOINT_TEST}
 
 
@@ -103,11 +114,31 @@ def _network(value: object) -> Network:
 
 
 def _is_signing_secret(value: str) -> bool:
+    if value.startswith(_PRIVATE_PREFIX):
+        pair = _decoded(value.removeprefix(_PRIVATE_PREFIX))
+        return len(pair) == 64 and _belong_together(pair[:32], pair[32:])
+    return value.startswith(_SIGNING_PREFIX) and 16 <= len(_decoded(value.removeprefix(_SIGNING_PREFIX))) <= 64
+
+
+def _belong_together(seed: bytes, public: bytes) -> bool:
+    return hmac.compare_digest(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw(), public)
+
+
+def _decoded(value: str) -> bytes:
+    """Empty where it is no base64."""
     try:
-        key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True)
+        return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        return False
-    return value.startswith(_SIGNING_PREFIX) and 16 <= len(key) <= 64
+        return b""
+
+
+def _headers(value: object) -> dict[str, str]:
+    """Read as a whole, so that no mistake can show a value."""
+    if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        expected('a table of texts, as in { "X-Api-Key" = "…" }')
+    if wrong := wrong_with_headers(value):
+        expected(wrong)
+    return value
 
 
 def _not_empty(waits: tuple[Millis, ...]) -> tuple[Millis, ...]:
@@ -125,11 +156,13 @@ Bytes = Annotated[int, _whole(1024, 16 * 1024 * 1024, "a number of bytes")]
 Duration = Annotated[Millis, _duration(1, "a duration above zero"), _AS_WRITTEN]
 Wait = Annotated[Millis, _duration(0, "a duration"), _AS_WRITTEN]
 # Absolute from the start: who changes the directory later does not move the store.
+FilePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()) if path else "")]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Host = Annotated[str, _matching(_HOST, 'an address to listen on, as in "127.0.0.1", "0.0.0.0" or "::"')]
 WebUrl = Annotated[str, _passing(wrong_with_web_url), _WITHOUT_SECRETS]
 PublicUrl = Annotated[str, _passing(wrong_with_public_url), AfterValidator(lambda url: url.rstrip("/"))]
 StoreUrl = Annotated[str, _passing(wrong_with_store_url), _WITHOUT_SECRETS]
+ProxyUrl = Annotated[str, _passing(wrong_with_proxy_url), _WITHOUT_SECRETS]
 Id = Annotated[str, _matching(_ID, "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")]
 CampaignKey = Annotated[str, _matching(_CAMPAIGN, "1 to 64 characters without spaces and without / : { }")]
 Word = Annotated[str, _matching(_WORD, "a word or phrase of 1 to 64 characters")]
@@ -139,9 +172,24 @@ EventPattern = Annotated[
     str, _passing(lambda event: "" if event in _EVENT_PATTERNS else "one of " + ", ".join(sorted(_EVENT_PATTERNS)))
 ]
 Token = Annotated[SecretStr, _secret(lambda token: bool(_TOKEN.fullmatch(token)), "16 to 128 letters, digits, - or _")]
-SigningSecret = Annotated[SecretStr, _secret(_is_signing_secret, '"whsec_" and then 16 to 64 bytes in base64')]
+SigningSecret = Annotated[
+    SecretStr,
+    _secret(
+        _is_signing_secret,
+        '"whsec_" and then 16 to 64 bytes in base64, or "whsk_" and then an ed25519 seed and its public key in base64',
+    ),
+]
+StoreKey = Annotated[
+    SecretStr,
+    _secret(
+        lambda key: len(_decoded(key)) == _STORE_KEY_BYTES,
+        "32 bytes in base64, as openssl rand -base64 32 prints them",
+    ),
+]
+Headers = Annotated[dict[str, SecretStr], BeforeValidator(_headers)]
 
 Schedule = Annotated[tuple[Wait, ...], _LISTED, AfterValidator(_not_empty)]
+StoreKeys = Annotated[tuple[StoreKey, ...], _LISTED]
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], _LISTED]
 Packs = Annotated[tuple[Pack, ...], _LISTED]
 Words = Annotated[tuple[Word, ...], _LISTED]

@@ -17,8 +17,11 @@ from config.fields import (
     Packs,
     Partitions,
     Port,
+    ProxyUrl,
     PublicUrl,
     Schedule,
+    StoreKey,
+    StoreKeys,
     StoreUrl,
     Token,
     Words,
@@ -39,6 +42,10 @@ class Store(BaseModel):
     partitions: Partitions = 16
     durability: Literal["memory", "fsync", "replicated"] = "fsync"
     retention: Duration = milliseconds("30d")
+    secret_key: StoreKey = SecretStr("")
+    """Seals the secrets in the registry. Empty: generated where the store is the embedded one, otherwise none."""
+    old_secret_keys: StoreKeys = ()
+    """Read what they sealed; nothing new is sealed with them."""
 
     @property
     def is_embedded(self) -> bool:
@@ -68,6 +75,8 @@ class Receiver(BaseModel):
     internal_port: Port = 8083
     parts_wait: Duration = milliseconds("3m")
     """How long the parts of a long text wait for the rest before they are judged as they are."""
+    confirm_within: Duration = milliseconds("24h")
+    """How long a YES answers a double opt-in."""
 
 
 class Dispatcher(BaseModel):
@@ -78,6 +87,19 @@ class Dispatcher(BaseModel):
     schedule: Schedule = tuple(map(milliseconds, _SCHEDULE))
     egress_allow: Networks = ()
     """Networks that delivery may reach although they are not public."""
+    proxy: ProxyUrl = Field(default="", repr=False)
+    """Leads to every endpoint that names no other."""
+    breaker_failures: Count = 10
+    """So many failures in a row, and nothing more is sent to an endpoint for a while."""
+    breaker_wait: Duration = milliseconds("10s")
+    """For so long at first; twice as long after each probe that failed, up to thirty times."""
+    failing_after: Count = 5
+    """So many failures in a row, over at least `failing_for`, and the account is told."""
+    failing_for: Duration = milliseconds("1m")
+    disable_after: Duration = milliseconds("5d")
+    """Nothing but failures for so long, and the endpoint is disabled."""
+    optout_deadline: Duration = milliseconds("10m")
+    """An opt-out that an endpoint was not told of by then is an alarm."""
     host: Host = "127.0.0.1"
     port: Port = 8082
 

@@ -66,6 +66,12 @@ class Directory:
     def campaign(self, account: AccountId, campaign: CampaignId) -> Campaign | None:
         return self.campaigns.get((account, campaign))
 
+    def with_forerunners(self, campaign: Campaign) -> tuple[CampaignId, ...]:
+        """The campaign, and those that webhooks made for its short code before anybody registered it: a STOP from that
+        time holds for the short code, whatever campaign it belongs to now."""
+        here = self.campaigns_at(campaign.account, campaign.short_code) if campaign.short_code else ()
+        return (campaign.id, *(each.id for each in here if each.discovered and each.id != campaign.id))
+
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)
 

@@ -5,6 +5,8 @@
     │   ├── Unauthorised   no account has this key and secret                               401
     │   ├── Unverified     the signature is missing, wrong or too old                       403
     │   ├── NoSuchSource   nobody registered this webhook URL                               404
+    │   ├── NoSuchCampaign the account has no campaign of this id                           404
+    │   ├── Gone           the log is no longer kept that far back                          410
     │   └── TooLarge       more bytes, depth or parts than we read                          413
     ├── Throttled          the caller's: too many wrong credentials; wait                    429
     ├── StoreUnavailable   ours, for now: the store cannot promise; the same request will do 503
@@ -51,6 +53,20 @@ class NoSuchSource(Refused):
 
     status = 404
     reason = "unknown_token"
+
+
+class NoSuchCampaign(Refused):
+    """The account has no campaign of this id: `consent-relay campaign list` shows those it has."""
+
+    status = 404
+    reason = "unknown_campaign"
+
+
+class Gone(Refused):
+    """Events that come after this cursor were removed, as `store.retention` says: begin again from what is kept."""
+
+    status = 410
+    reason = "gone"
 
 
 class TooLarge(Refused):

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NewType
 
+from consent.values import value
+
 AccountId = NewType("AccountId", str)
 CampaignId = NewType("CampaignId", str)
 SourceId = NewType("SourceId", str)
@@ -129,6 +131,23 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetiringSecret:
+    """One that a rotation replaced: it signs beside the others for a while, so that nobody is cut off."""
+
+    value: str = field(repr=False)
+    until: UnixMs
+    """From this instant on it does not sign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What an endpoint wants to see besides: a key of its API, mostly."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A customer's URL that wants to know."""
 
@@ -136,13 +155,23 @@ class Endpoint:
     id: EndpointId
     url: str
     secrets: tuple[str, ...] = field(repr=False)
-    """`whsec_…`; every one signs, so that a receiver may change over at leisure."""
+    """`whsec_…` (HMAC) or `whsk_…` (ed25519); every one signs."""
+    retiring: tuple[RetiringSecret, ...] = ()
+    declared_secret: str = field(default="", repr=False)
+    """Digest of the secret that the file had when it was applied last: whether the file changed, or a rotation did."""
     format: BodyFormat = "json"
     events: tuple[str, ...] = ("consent.*",)
     campaigns: tuple[CampaignId, ...] = ()
     changes_only: bool = False
     rate: str = ""
     max_in_flight: int = 16
+    headers: tuple[Header, ...] = ()
+    client_certificate: str = ""
+    """Path of a PEM file on the dispatchers' machines, shown to whoever asks for one in TLS."""
+    client_key: str = ""
+    """Path of its private key; empty where the certificate's file holds it."""
+    proxy: str = field(default="", repr=False)
+    """URL of the HTTP proxy that leads there, with its password; empty: that of the dispatcher, if it has one."""
     disabled: str = ""
     """Why nothing is sent; empty while it is enabled. Its deliveries are held meanwhile, not lost."""
 
@@ -169,9 +198,21 @@ class Attached:
     type: EventType
     detail: str
     """A JSON object."""
+    if_changed: bool = False
+    """Logged only where the change was one: who was out already is not sent one more farewell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A double opt-in, as far as the ledger must remember it."""
+
+    until: UnixMs
+    """After that a YES is an ordinary text, and what held before the question holds again. Kept in whole seconds."""
+    promises_confirmation: bool = False
+    """The opt-in that she answers with brings about one more `message.requested`, which asks for a confirmation."""
+
+
+@value(frozen=True, slots=True, kw_only=True)
 class Change:
     """One thing one recipient (or her account) asked for, ready to be recorded. `ledger.apply` makes events of it."""
 
@@ -190,12 +231,15 @@ class Change:
     status: Status | None = None
     """The status asked for; None for a message event, which touches no state."""
     condition: Condition = Condition.ALWAYS
+    question: Question | None = None
+    """Of a change to pending; where there is none, a YES counts for ever."""
     is_odd: bool = False
     """The number is not E.164: its opt-out is kept under its raw digits, and flagged."""
     detail: str = ""
     """A JSON object with what only this type of event has (the text of a message); empty for none."""
     attached: tuple[Attached, ...] = ()
-    """Logged behind the change's own events, in the same step, unless every one of those came late."""
+    """Logged behind the change's own events, in the same step, unless every one of those came late, or a question
+    found her opted in already."""
     held_parts: str = ""
     """The group of a concatenated text that this change settles (ledger.hold_part)."""
 
@@ -223,7 +267,7 @@ class Event:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Recorded:
     events: tuple[EventId, ...]
     superseded: bool = False
@@ -237,7 +281,8 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The condition of the change did not hold (`Condition.UNLESS_SELF_STOPPED`); nothing was recorded."""
+    """She stopped herself, so she is neither opted in (`Condition.UNLESS_SELF_STOPPED`) nor asked whether she would be;
+    nothing was recorded."""
 
 
 Applied = Recorded | Duplicate | Declined
@@ -245,16 +290,25 @@ Applied = Recorded | Duplicate | Declined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState:
-    """What the ledger knows now of one number in one campaign."""
+    """What the ledger knows of one number in one campaign."""
 
     status: Status
+    """As it was decided. What holds at an instant is `status_at`: a question lapses without anybody deciding."""
     actor: Actor
     origin: Origin
     decides_at: UnixMs
     sequence: int
     opted_in_at: UnixMs | None
     opted_out_at: UnixMs | None
+    """While pending: since when she was out before she was asked, and will be again if she does not answer."""
     is_odd: bool = False
+    pending_until: UnixMs | None = None
+    """None where it is not pending, or has no end."""
+
+    def status_at(self, now: UnixMs) -> Status:
+        if self.pending_until is None or now <= self.pending_until:
+            return self.status
+        return Status.UNKNOWN if self.opted_out_at is None else Status.OPTED_OUT
 
 
 # ── the queue ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,13 +4,10 @@ A disabled endpoint gets its deliveries like any other: they are held for it, no
 """
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
-from consent.model import BodyFormat, Delivery, Endpoint, Event, EventType
+from consent.model import Delivery, Endpoint, Event, EventType
+from consent.subscriptions import asks_for
 from dispatcher.formats import speaks
-
-EVERYTHING = "*"
 
 
 def route(event: Event, endpoints: Sequence[Endpoint]) -> tuple[Delivery, ...]:
@@ -32,29 +29,11 @@ def _delivery(event: Event, endpoint: Endpoint) -> Delivery:
 def _wants(endpoint: Endpoint, event: Event) -> bool:
     return (
         endpoint.account == event.account
-        and event.type in _types(endpoint.events, endpoint.format)
-        and (not endpoint.campaigns or event.campaign in endpoint.campaigns)
+        and asks_for(endpoint, event.type, event.campaign)
+        and speaks(endpoint.format, event.type)
         and not (endpoint.changes_only and not event.changed and _is_about_consent(event.type))
     )
 
 
 def _is_about_consent(event_type: EventType) -> bool:
     return event_type.startswith("consent.")
-
-
-@lru_cache(maxsize=1024)
-def _types(patterns: tuple[str, ...], body_format: BodyFormat) -> frozenset[EventType]:
-    """Which types an endpoint hears of: there are few types, so patterns are matched once and not once per event."""
-    return frozenset(
-        event_type
-        for event_type in EventType
-        if speaks(body_format, event_type) and any(_matches(event_type, pattern) for pattern in patterns)
-    )
-
-
-def _matches(event_type: EventType, pattern: str) -> bool:
-    """A star stands for one word between dots; alone, for everything."""
-    words, globs = event_type.split("."), pattern.split(".")
-    return pattern == EVERYTHING or (
-        len(words) == len(globs) and all(fnmatchcase(word, glob) for word, glob in zip(words, globs, strict=True))
-    )

@@ -9,6 +9,7 @@ from aiohttp import web
 from config.background import persist
 from config.clock import system_clock
 from config.probes import Handler, answer, internal_port, probes
+from config.secret_keys import seals_of
 from config.settings import Settings
 from consent.errors import ConsentError
 from consent.keywords import rules
@@ -33,7 +34,7 @@ class Receiver:
         words = settings.keywords
         self._settings = settings
         self._store = store
-        self._registry = Registry(store)
+        self._registry = Registry(store, seals_of(settings.store))
         self._unready: str | None = "starting"
         self._registered = Watch(self._registry, store)
         self._ledger = Ledger(store)
@@ -69,11 +70,13 @@ class Receiver:
             gate=Gate(),
             directory=self.reception.known,
             ensure_safe=self.reception.ensure_safe,
+            confirm_within=self._settings.receiver.confirm_within,
         )
         return Desk(routes(tools), trusted_proxies=self._settings.receiver.trusted_proxies)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: stop accepting, finish what is under way, leave."""
+        await self._registry.ensure_readable()
         where = self._settings.receiver
         hooks = Hooks(self.reception, max_body=where.max_body, public_url=where.public_url)
         async with (

@@ -70,8 +70,8 @@ class Reception:
         judged = [
             judge(report, source=source, directory=directory, rules=self._rules, received_at=now) for report in reports
         ]
-        if len(judged) == 1:
-            return await self._record(judged[0], source, now)
+        if len(judged) == 1 and (change := _alone(judged[0])):
+            return _receipt(change, await self._ledger.apply(change))
         return _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
 
     async def judge_overdue(self, partition: Partition, now: UnixMs) -> Receipt:
@@ -100,8 +100,6 @@ class Reception:
             return await self._hold(judged.held, source, now)
         for campaign in judged.discovered:
             await self._registry.discover(campaign)
-        if len(judged.changes) == 1:
-            return _receipt(judged.changes[0], await self._ledger.apply(judged.changes[0]))
         return _together([_receipt(change, await self._ledger.apply(change)) for change in judged.changes])
 
     async def _hold(self, held: HeldPart, source: Source, now: UnixMs) -> Receipt:
@@ -125,6 +123,12 @@ class Reception:
         known = source or self.known().source(parts[0].account, parts[0].source) or _removed(parts[0])
         judged = judge_whole(parts, source=known, directory=self.known(), rules=self._rules)
         return await self._record(judged, known, parts[0].received_at)
+
+
+def _alone(judged: Judged) -> Change | None:
+    """The one change that there is, where nothing else is to be done: nearly always."""
+    changes = judged.changes
+    return changes[0] if len(changes) == 1 and not judged.discovered and judged.held is None else None
 
 
 def _removed(part: HeldPart) -> Source:

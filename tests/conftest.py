@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from consent.ledger import Backlog, Ledger, Queue, Registry, Store
+from consent.ledger import Backlog, Health, Ledger, Queue, Registry, Store
 from console import embedded
 from tests.e2e.installation import Installation
 
@@ -57,6 +57,11 @@ def queue(store: Store) -> Queue:
 @pytest.fixture
 def backlog(store: Store) -> Backlog:
     return Backlog(store)
+
+
+@pytest.fixture
+def health(store: Store) -> Health:
+    return Health(store)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ batch grows with the load and with the slowness of the disk, and an idle service
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 import hiredis
 
@@ -15,10 +15,20 @@ from consent.ledger.functions import function_name, library
 from consent.ledger.wire import Reply, Wire, pack
 
 Durability = Literal["memory", "fsync", "replicated"]
+Arguments = Sequence[str | bytes | int]
+Answer = TypeVar("Answer")
 
 _TRAILER_TIMEOUT_MS = 2000
 _LOAD = pack(("FUNCTION", "LOAD", "REPLACE", library()))
 _MAX_BATCH = 1024
+
+
+_Call = tuple[bytes, "asyncio.Future[Any]", Callable[[Reply], Any]]
+"""A command, where its answer goes, and what makes an answer of its reply."""
+
+
+def _as_it_came(reply: Reply) -> Any:
+    return reply
 
 
 class GroupCommit:
@@ -28,7 +38,7 @@ class GroupCommit:
         self._wire = wire
         self._required: tuple[int, int] | None = None
         self._trailer: bytes | None = None
-        self._waiting: list[tuple[bytes, asyncio.Future[Reply]]] = []
+        self._waiting: list[_Call] = []
         self._flusher: asyncio.Task[None] | None = None
 
     def require(self, disks_and_replicas: tuple[int, int] | None) -> None:
@@ -37,14 +47,21 @@ class GroupCommit:
         self._required = disks_and_replicas
         self._trailer = disks_and_replicas and pack(("WAITAOF", *disks_and_replicas, _TRAILER_TIMEOUT_MS))
 
-    def call(self, function: str, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> asyncio.Future[Reply]:
+    def call(self, function: str, keys: Sequence[str], arguments: Arguments) -> "asyncio.Future[Reply]":
         """The reply of one function call. Raises StoreUnavailable when it is not certain to have been kept."""
+        return self.ask(function, keys, arguments, _as_it_came)
+
+    def ask(
+        self, function: str, keys: Sequence[str], arguments: Arguments, read: Callable[[Reply], Answer]
+    ) -> "asyncio.Future[Answer]":
+        """`call`, and what `read` makes of the reply. For there is one for every webhook, and a coroutine around the
+        future would cost more than reading does."""
         command = pack(("FCALL", function_name(function), len(keys), *keys, *arguments))
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, reply))
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer, read))
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush(), name="group-commit")
-        return reply
+        return answer
 
     async def close(self) -> None:
         """Let what is under way finish, then hang up."""
@@ -58,16 +75,16 @@ class GroupCommit:
                 batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
                 replies: list[Reply] = [StoreUnavailable("the flush was interrupted")] * len(batch)
                 try:
-                    replies = await self._exchange([command for command, _ in batch])
+                    replies = await self._exchange([command for command, _, _ in batch])
                 except StoreUnavailable as exc:
                     replies = [exc] * len(batch)
                 finally:
-                    for (_, future), reply in zip(batch, replies, strict=True):
-                        _resolve(future, reply)
+                    for (_, answer, read), reply in zip(batch, replies, strict=True):
+                        _resolve(answer, read, reply)
         finally:
             self._flusher = None
-            for _, future in self._waiting:
-                _resolve(future, StoreUnavailable("shutting down"))
+            for _, answer, read in self._waiting:
+                _resolve(answer, read, StoreUnavailable("shutting down"))
             self._waiting = []
 
     async def _exchange(self, commands: list[bytes]) -> list[Reply]:
@@ -96,12 +113,15 @@ def _is_missing_function(reply: Reply) -> bool:
     return isinstance(reply, hiredis.ReplyError) and "Function not found" in str(reply)
 
 
-def _resolve(future: "asyncio.Future[Reply]", reply: Reply) -> None:
-    if future.done():  # its caller went away; the change is recorded all the same
+def _resolve(answer: "asyncio.Future[Any]", read: Callable[[Reply], Any], reply: Reply) -> None:
+    if answer.done():  # its caller went away; the change is recorded all the same
         return
     if isinstance(reply, StoreUnavailable):
-        future.set_exception(reply)
+        answer.set_exception(reply)
     elif isinstance(reply, hiredis.ReplyError):
-        future.set_exception(StoreUnavailable(f"the store refused: {reply}"))
+        answer.set_exception(StoreUnavailable(f"the store refused: {reply}"))
     else:
-        future.set_result(reply)
+        try:
+            answer.set_result(read(reply))
+        except Exception as exc:  # noqa: BLE001 - a reply that cannot be read concerns its caller, not the rest of the flush
+            answer.set_exception(exc)

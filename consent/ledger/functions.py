@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 
-_SHARED = ("state", "clock", "schedule", "decide")
+_SHARED = ("state", "clock", "schedule", "event", "decide", "states", "repeats", "health")
 FUNCTIONS = (
     "apply",
     "hold_part",
@@ -21,6 +21,13 @@ FUNCTIONS = (
     "retry",
     "purge",
     "enroll",
+    "enlist",
+    "count_optouts",
+    "opted_in_at",
+    "unheard",
+    "report",
+    "admit",
+    "forgive",
 )
 
 _REGISTER = """\

@@ -16,26 +16,41 @@ SEEN_SLICE_MS = 48 * 3600 * 1000
 CLOCK_SKEW_MS = 5 * 60 * 1000
 """How far receivers' clocks may lie apart around the turn of a slice without missing a duplicate."""
 SEPARATOR = "\x1f"
-URGENT_MS = 2**43
-"""How much earlier an opt-out is filed than it is due, so that it is found first (lua/schedule.lua)."""
+BAND_MS = 2**43
+"""How far apart opt-outs and others, first attempts and later ones are filed in one set (lua/schedule.lua)."""
 
 REGISTRY_VERSION = "{registry}:version"
 REGISTRY_CHANGES = "{registry}:changes"
 REGISTRY_META = "{registry}:meta"
+BOOKMARKS = "{registry}:bookmarks"
+"""How far each import got, by what it reads."""
+HEALTH = "{registry}:health"
+RATES = "{registry}:rates"
 
 
 def registry_table(name: str) -> str:
     return f"{{registry}}:{name}"
 
 
+def alarm(endpoint: EndpointId) -> str:
+    """There while somebody has said lately that this endpoint's opt-outs are overdue."""
+    return f"{{registry}}:overdue:{endpoint}"
+
+
 def partition_of(msisdn: str, partitions: int) -> Partition:
     return Partition(crc32(msisdn.encode()) % partitions)
+
+
+def place_of(msisdn: str, partitions: int) -> tuple[int, int]:
+    """Partition and consent bucket, for who asks so often that the digest is to be made once."""
+    digest = crc32(msisdn.encode())
+    return digest % partitions, (digest >> 8) % CONSENT_BUCKETS
 
 
 class Keys:
     """The keys of one partition."""
 
-    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed")
+    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed", "unheard")
 
     def __init__(self, partition: Partition) -> None:
         self.partition = partition
@@ -45,6 +60,7 @@ class Keys:
         self.routed = tag + "routed"
         self.next = tag + "next"
         self.leased = tag + "leased"
+        self.unheard = tag + "unheard"
         self.attempts = tag + "attempts"
         self.partials = tag + "partials"
 
@@ -53,6 +69,9 @@ class Keys:
 
     def consent(self, account: AccountId, msisdn: Msisdn) -> str:
         return f"{self._tag}consent:{account}:{(crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS}"
+
+    def consent_bucket(self, account: AccountId, bucket: int) -> str:
+        return f"{self._tag}consent:{account}:{bucket}"
 
     def optout(self, account: AccountId, campaign: CampaignId) -> str:
         return f"{self._tag}optout:{account}:{campaign}"
@@ -79,9 +98,22 @@ class Keys:
     def graves(self, endpoint: EndpointId) -> str:
         return f"{self._tag}graves:{endpoint}"
 
+    def unheard_by(self, endpoint: EndpointId) -> str:
+        return f"{self._tag}unheard:{endpoint}"
+
+    def given_up(self, endpoint: EndpointId) -> str:
+        return f"{self._tag}given_up:{endpoint}"
+
 
 def consent_field(msisdn: Msisdn, campaign: CampaignId) -> str:
     return f"{msisdn}{SEPARATOR}{campaign}"
+
+
+def consent_cell(account: AccountId, campaign: CampaignId, msisdn: Msisdn, partitions: int) -> tuple[str, str]:
+    """Key and field of one state: what `Keys.consent` and `consent_field` say, for who asks for ten thousand."""
+    hashed = crc32(msisdn.encode())
+    key = f"{{{hashed % partitions}}}:consent:{account}:{(hashed >> 8) % CONSENT_BUCKETS}"
+    return key, f"{msisdn}{SEPARATOR}{campaign}"
 
 
 def event_id(partition: Partition, stream_id: str) -> EventId:

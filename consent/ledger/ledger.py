@@ -3,12 +3,17 @@
 Changes go through `apply`, one function call in the store (lua/apply.lua); reads go past it and change nothing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
-from consent.ledger.keys import SEEN_SLICE_MS, consent_field, event_id, event_place
-from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, events_of, origin_number, pack_origin, told, unpack_state
+from consent.ledger.keys import consent_field, event_place
+from consent.ledger.recording import applied, digest, keys_and_arguments
+from consent.ledger.state import (
+    events_of,
+    origin_number,
+    unpack_state,
+)
 from consent.ledger.store import Store
 from consent.model import (
     AccountId,
@@ -16,7 +21,6 @@ from consent.model import (
     CampaignId,
     Change,
     ConsentState,
-    Declined,
     Duplicate,
     EndpointId,
     Event,
@@ -24,7 +28,6 @@ from consent.model import (
     Millis,
     Msisdn,
     Partition,
-    Recorded,
     UnixMs,
 )
 from consent.numbers import recipient
@@ -59,52 +62,15 @@ class Whole:
     contents: tuple[str, ...]
 
 
-def digest(identity: str) -> bytes:
-    """How a provider message is remembered: 12 bytes, so that chance never takes one for another."""
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).digest()
-
-
 class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def apply(self, change: Change) -> Applied:
-        """Record a change once. Returns when it is as durable as configured; StoreUnavailable if it may not be."""
+    def apply(self, change: Change) -> "asyncio.Future[Applied]":
+        """Record a change once. Done when it is as durable as configured; StoreUnavailable if it may not be."""
         keys = self._store.keys_of(change.msisdn)
-        seen = keys.seen(change.msisdn, change.received_at)
-        status = change.status
-        optouts = [] if status is None else [keys.optout(change.account, campaign) for campaign in change.campaigns]
-        held = (keys.parts(change.held_parts), keys.partials) if change.held_parts else ()
-        reply = await self._store.commit.call(
-            "apply",
-            (keys.consent(change.account, change.msisdn), keys.log, keys.origins, *seen, *optouts, *held),
-            (
-                len(seen),
-                len(change.identities),
-                2 * SEEN_SLICE_MS,
-                change.type,
-                change.msisdn,
-                "" if status is None else STATUS_LETTER[status],
-                change.condition,
-                change.decides_at,
-                ACTOR_LETTER[change.origin.actor],
-                pack_origin(change.origin),
-                told(change, change.detail),
-                change.held_parts,
-                len(change.attached),
-                *(part for attached in change.attached for part in (attached.type, told(change, attached.detail))),
-                *map(digest, change.identities),
-                *change.campaigns,
-            ),
-        )
-        match reply:
-            case [b"duplicate"]:
-                return Duplicate()
-            case [b"declined"]:
-                return Declined()
-        word, *places = reply
-        events = tuple(event_id(keys.partition, place.decode()) for place in places)
-        return Recorded(events=events, superseded=word == b"superseded")
+        named, arguments = keys_and_arguments(change, keys)
+        return self._store.commit.ask("apply", named, arguments, lambda reply: applied(reply, keys.partition))
 
     async def hold_part(self, part: HeldPart, *, wait: Millis, now: UnixMs) -> Whole | Waiting | Duplicate:
         """Keep a part. `Whole` when it completes the text, and for every repeat until `apply` settles the group."""

@@ -22,10 +22,28 @@ from consent.model import (
 )
 
 STATUS_LETTER = {Status.OPTED_IN: "i", Status.OPTED_OUT: "o", Status.PENDING: "p"}
+_CONFIRMED_PENDING = "q"
+"""Pending, and a confirmation is promised for the opt-in that may follow."""
 ACTOR_LETTER = {Actor.RECIPIENT: "r", Actor.ACCOUNT: "a", Actor.OPERATOR: "o", Actor.IMPORT: "i"}
-_STATUS = {letter.encode(): status for status, letter in STATUS_LETTER.items()}
+_STATUS = {
+    **{letter.encode(): status for status, letter in STATUS_LETTER.items()},
+    _CONFIRMED_PENDING.encode(): Status.PENDING,
+}
 _ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()}
 _HEAD = struct.Struct(">cc6sII5s3s")
+
+
+def status_letter(change: Change) -> str:
+    """Empty for a message, which touches no state."""
+    if change.status is None:
+        return ""
+    is_promised = change.question is not None and change.question.promises_confirmation
+    return _CONFIRMED_PENDING if is_promised else STATUS_LETTER[change.status]
+
+
+def answered_until(change: Change) -> int:
+    """In unix seconds; 0 where there is no limit."""
+    return change.question.until // 1000 if change.question else 0
 
 
 def pack_origin(origin: Origin) -> str:
@@ -43,21 +61,25 @@ def origin_number(packed: bytes) -> int:
 
 
 def unpack_state(packed: bytes, origin: str, *, is_odd: bool) -> ConsentState:
-    status, actor, at, in_at, out_at, sequence, _ = _HEAD.unpack(packed)
+    letter, actor, at, in_at, out_at, sequence, _ = _HEAD.unpack(packed)
+    status = _STATUS[letter]
+    # A pending state has the time when its question lapses in the place of an opt-in (lua/state.lua).
+    opted_in, until = (0, in_at) if status is Status.PENDING else (in_at, 0)
     return ConsentState(
-        status=_STATUS[status],
+        status=status,
         actor=_ACTOR[actor],
         origin=unpack_origin(origin, _ACTOR[actor]),
         decides_at=UnixMs(int.from_bytes(at, "big")),
         sequence=int.from_bytes(sequence, "big"),
-        opted_in_at=UnixMs(in_at * 1000) if in_at else None,
+        opted_in_at=UnixMs(opted_in * 1000) if opted_in else None,
         opted_out_at=UnixMs(out_at * 1000) if out_at else None,
+        pending_until=UnixMs(until * 1000) if until else None,
         is_odd=is_odd,
     )
 
 
-def told(change: Change, detail: str) -> str:
-    """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua)."""
+def told(change: Change, origin: str, detail: str) -> str:
+    """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua). `origin`: packed."""
     return SEPARATOR.join(
         (
             change.msisdn,
@@ -66,7 +88,7 @@ def told(change: Change, detail: str) -> str:
             "o" if change.is_odd else "",
             str(change.occurred_at),
             str(change.received_at),
-            pack_origin(change.origin),
+            origin,
             detail,
         )
     )

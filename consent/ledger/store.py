@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as StoreSilent
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
 from consent.ledger.commit import Durability, GroupCommit
 from consent.ledger.keys import REGISTRY_META, Keys, partition_of
+from consent.ledger.reads import Reads
 from consent.ledger.wire import Address, Wire
 from consent.model import Msisdn, Partition
 
@@ -55,11 +56,15 @@ class Server:
 
 
 class Store:
-    """One server, two ways in: `commit` for the functions that change things, `redis` for everything else."""
+    """One server, three ways in: `commit` for the functions that change things, `reads` for what is asked all the time,
+    `redis` for everything else."""
 
-    def __init__(self, redis: Client, commit: GroupCommit, *, partitions: int, durability: Durability) -> None:
+    def __init__(
+        self, redis: Client, commit: GroupCommit, reads: Reads, *, partitions: int, durability: Durability
+    ) -> None:
         self.redis = redis
         self.commit = commit
+        self.reads = reads
         self.partitions = partitions
         self.durability = durability
         self.keys = tuple(Keys(Partition(p)) for p in range(partitions))
@@ -71,13 +76,16 @@ class Store:
     @asynccontextmanager
     async def open(cls, url: str, *, partitions: int, durability: Durability) -> AsyncIterator["Store"]:
         """Connect lazily: a store that is away makes calls fail, not the start."""
-        commit = GroupCommit(Wire(Address.of(url), timeout=_TIMEOUT_S))
+        address = Address.of(url)
+        commit = GroupCommit(Wire(address, timeout=_TIMEOUT_S))
+        reads = Reads(Wire(address, timeout=_TIMEOUT_S))
         redis = client(url)
-        store = cls(redis, commit, partitions=partitions, durability=durability)
+        store = cls(redis, commit, reads, partitions=partitions, durability=durability)
         try:
             yield store
         finally:
             await store.commit.close()
+            await store.reads.close()
             await redis.aclose()
 
     async def ensure_safe(self) -> Server:

@@ -109,7 +109,8 @@ class _Replies(asyncio.Protocol):
 
 
 class Wire:
-    """One connection, opened when first needed and again after it broke. Not for concurrent use: see commit.py."""
+    """One connection, opened when first needed and again after it broke. Not for concurrent use: commit.py and reads.py
+    share one each."""
 
     def __init__(self, address: Address, *, timeout: float) -> None:
         self._address = address

@@ -22,6 +22,9 @@ SECRETS = (
     "hunter2",
     "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
     "key=in-the-query",
+    "dGhpcyBrZXkgaXMgMzIgYnl0ZXMgbG9uZyAobmV3KSE=",
+    "dGhpcyBrZXkgaXMgMzIgYnl0ZXMgbG9uZyAob2xkKSE=",
+    "key-of-the-crm",
 )
 
 
@@ -35,6 +38,8 @@ def test_nothing_configured_gives_the_documented_defaults() -> None:
             "partitions": 16,
             "durability": "fsync",
             "retention": "30d",
+            "secret_key": "",
+            "old_secret_keys": [],
         },
         "receiver": {
             "host": "127.0.0.1",
@@ -43,13 +48,22 @@ def test_nothing_configured_gives_the_documented_defaults() -> None:
             "max_body": 65536,
             "internal_host": "127.0.0.1",
             "internal_port": 8083,
+            "trusted_proxies": [],
             "parts_wait": "3m",
+            "confirm_within": "1d",
         },
         "dispatcher": {
             "concurrency": 256,
             "timeout": "15s",
             "schedule": ["0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "1d"],
             "egress_allow": [],
+            "proxy": "",
+            "breaker_failures": 10,
+            "breaker_wait": "10s",
+            "failing_after": 5,
+            "failing_for": "1m",
+            "disable_after": "5d",
+            "optout_deadline": "10m",
             "host": "127.0.0.1",
             "port": 8082,
         },

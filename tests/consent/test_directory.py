@@ -1,5 +1,7 @@
 """Does the picture of the registry find who is registered, and only within the account that asks?"""
 
+from dataclasses import replace
+
 from consent.directory import Directory
 from consent.model import (
     Account,
@@ -71,6 +73,18 @@ def test_a_text_reaches_all_campaigns_at_its_short_code_in_that_account() -> Non
 
     assert directory.campaigns_at(ACME, "123456") == (first, second)
     assert directory.campaigns_at(ACME, "999") == ()
+
+
+def test_a_campaign_has_forerunners_where_webhooks_knew_its_short_code_first() -> None:
+    found = replace(a_campaign(ACME, "123456", short_code="123456"), discovered=True)
+    sibling, nameless = a_campaign(ACME, "2", short_code="123456"), a_campaign(ACME, "3", short_code="")
+    campaign = a_campaign(ACME, "1", short_code="123456")
+
+    directory = Directory.of(1, campaigns=[found, campaign, sibling, nameless])
+
+    assert directory.with_forerunners(campaign) == ("1", "123456")
+    assert directory.with_forerunners(found) == ("123456",)
+    assert directory.with_forerunners(nameless) == ("3",)
 
 
 def test_a_source_is_found_by_its_token_and_by_its_name() -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consent.errors import Refused
-from consent.numbers import LONGEST, masked, recipient
+from consent.numbers import LONGEST, masked, msisdn_of, recipient
 
 SEPARATED = st.text(alphabet="0123456789+-() ./;=xoe:tlspac٠١２", max_size=40)
 
@@ -174,3 +174,15 @@ def test_a_mask_shows_four_digits_of_a_long_number_and_nothing_of_a_short_one(ms
 @given(st.text())
 def test_a_mask_is_as_long_as_the_number(msisdn: str) -> None:
     assert len(masked(msisdn)) == len(msisdn)
+
+
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"\A\+?[0-9 ()-]{5,20}\Z")))
+def test_read_by_the_thousand_a_number_is_the_same(raw: str) -> None:
+    try:
+        expected = recipient(raw).msisdn
+    except Refused:
+        with pytest.raises(Refused):
+            msisdn_of(raw)
+        return
+
+    assert msisdn_of(raw) == expected

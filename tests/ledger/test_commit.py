@@ -106,7 +106,7 @@ async def test_a_connection_cut_in_mid_batch_fails_all_who_wait_and_none_who_com
 
 
 async def test_a_silent_server_fails_the_flush_in_time(own: Installation) -> None:
-    async with committing(own.url, timeout=0.1) as commit:
+    async with committing(own.url, timeout=0.5) as commit:
         await put(commit, "before")
         own.processes["store"].send_signal(signal.SIGSTOP)
         with pytest.raises(StoreUnavailable, match="did not answer"):

@@ -42,6 +42,6 @@ async def test_old_and_new_functions_serve_side_by_side(ledger: Ledger, store: S
     try:
         assert isinstance(await ledger.apply(a_stop()), Recorded)
         assert isinstance(await ledger.apply(a_start(at=2_000_000_000_000)), Recorded)
-        assert await store.redis.fcall_ro("look_0123456789", 2, "{0}:next", "{0}:leased", 1)
+        assert await store.redis.fcall_ro("look_0123456789", 3, "{0}:next", "{0}:leased", "{0}:unheard", 1)
     finally:
         await store.redis.function_delete("consent_relay_0123456789")

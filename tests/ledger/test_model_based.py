@@ -7,7 +7,7 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -24,18 +24,27 @@ from redis import Redis
 
 from consent.ledger import Backlog, Ledger, Look, Queue, Store, Verdict
 from consent.model import (
+    CONSENT_EVENT,
     Actor,
+    Applied,
+    Attached,
     AttemptRecord,
+    Change,
+    Condition,
+    Declined,
     Duplicate,
     EndpointId,
     Event,
     EventId,
+    EventType,
     Lease,
     Millis,
     Msisdn,
     Partition,
+    Question,
     Recorded,
     Status,
+    UnixMs,
     Via,
 )
 from tests.builders import ACME, ALERTS, NOON, a_change, a_delivery, an_endpoint, an_origin
@@ -48,7 +57,25 @@ RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="
 
 numbers = st.sampled_from(NUMBERS)
 names = st.sampled_from([endpoint.id for endpoint in ENDPOINTS])
-statuses = st.sampled_from([Status.OPTED_OUT, Status.OPTED_IN, Status.PENDING])
+changes = st.builds(
+    lambda status, actor, condition, at, until, confirms, is_tied: a_change(
+        status,
+        at=NOON + at * 1000,
+        origin=an_origin(actor, via=Via.API),
+        condition=condition,
+        question=Question(until=UnixMs(NOON + until * 1000), promises_confirmation=confirms)
+        if status is Status.PENDING
+        else None,
+        attached=(Attached(EventType.MESSAGE_REQUESTED, '{"request":"any"}', if_changed=is_tied),),
+    ),
+    st.sampled_from([Status.OPTED_OUT, Status.OPTED_IN, Status.PENDING]),
+    st.sampled_from(Actor),
+    st.sampled_from(Condition),
+    at=st.integers(0, 5),
+    until=st.integers(0, 5),
+    confirms=st.booleans(),
+    is_tied=st.booleans(),
+)
 
 
 @dataclass
@@ -74,13 +101,88 @@ class Lane:
         self.head = Head()
 
 
+@dataclass
+class Known:
+    """What is known of a number: the last decision, and what a question that lapses leaves behind."""
+
+    status: Status
+    at: int
+    is_hers: bool
+    is_out: bool
+    until: int | None = None
+    confirms: bool = False
+
+    def status_at(self, at: int) -> Status:
+        if self.status is not Status.PENDING or self.until is None or at <= self.until:
+            return self.status
+        return Status.OPTED_OUT if self.is_out else Status.UNKNOWN
+
+    def outweighs(self, change: Change) -> bool:
+        if self.status is Status.PENDING and change.status is Status.OPTED_OUT:
+            return False
+        is_beaten = self.status is Status.OPTED_OUT is not change.status
+        return change.decides_at < self.at or (change.decides_at == self.at and is_beaten)
+
+    def declines(self, change: Change) -> bool:
+        is_asked_by_account = change.condition is Condition.UNLESS_SELF_STOPPED or change.status is Status.PENDING
+        return self.status is Status.OPTED_OUT and self.is_hers and is_asked_by_account
+
+    def is_answered_by(self, change: Change) -> bool:
+        return self.at <= change.decides_at and self.status_at(change.decides_at) is Status.PENDING
+
+
+def decided(change: Change, before: Known | None) -> tuple[Known | None, list[str]]:
+    """What is known then, and what is logged: types, with "+" for what changed and "-" for what came late."""
+    asked, at = change.attached[0], change.decides_at
+    is_hers = change.origin.actor is Actor.RECIPIENT
+    attached = [] if asked.if_changed else [asked.type]
+    if change.condition is Condition.IF_PENDING and not (before and before.is_answered_by(change)):
+        is_asking = change.status is Status.PENDING
+        return before, [EventType.MESSAGE_RECEIVED, *([] if is_asking else attached)]
+    if before and before.outweighs(change):
+        if before.status is change.status is Status.OPTED_OUT:
+            before.is_hers |= is_hers
+        return before, [f"{change.type}-"]
+    previous = before.status_at(at) if before else Status.UNKNOWN
+    status = change.status
+    assert status is not None
+    if status is Status.PENDING and previous is Status.OPTED_IN:
+        return (
+            Known(Status.OPTED_IN, at, is_hers, is_out=False),
+            [EventType.OPTED_IN, *_confirmation(change.question)],
+        )
+    has_changed = status is not previous
+    logged = [f"{CONSENT_EVENT[status]}{'+' if has_changed else ''}"]
+    if has_changed or status is Status.PENDING:
+        attached = [] if asked.if_changed and not has_changed else [asked.type]
+    promised = before.confirms if before and previous is Status.PENDING and is_hers else False
+    known = Known(
+        status,
+        max(at, before.at if before else 0),
+        is_hers or bool(status is Status.OPTED_OUT and before and before.status is status and before.is_hers),
+        is_out=status is Status.OPTED_OUT or (status is Status.PENDING and before is not None and before.is_out),
+        until=change.question.until if change.question else None,
+        confirms=bool(change.question and change.question.promises_confirmation),
+    )
+    is_confirmed = promised and status is Status.OPTED_IN
+    return known, [*logged, *attached, *([EventType.MESSAGE_REQUESTED] if is_confirmed else [])]
+
+
+def _confirmation(question: Question | None) -> list[str]:
+    return [EventType.MESSAGE_REQUESTED] if question and question.promises_confirmation else []
+
+
+def told(event: Event) -> str:
+    return f"{event.type}{'+' if event.changed else ''}{'-' if event.superseded else ''}"
+
+
 class Relay(RuleBasedStateMachine):
     url: str
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.states: dict[Msisdn, tuple[Status, int]] = {}
+        self.states: dict[Msisdn, Known] = {}
         self.identities: set[str] = set()
         self.recorded: dict[Msisdn, list[Event]] = defaultdict(list)
         self.unrouted: list[Event] = []
@@ -102,6 +204,9 @@ class Relay(RuleBasedStateMachine):
         self.run(self.opened.__aexit__(None, None, None))
         self.runner.close()
 
+    async def apply(self, change: Change) -> Applied:
+        return await self.ledger.apply(change)
+
     def run(self, work: Any) -> Any:
         return self.runner.run(work)
 
@@ -113,40 +218,49 @@ class Relay(RuleBasedStateMachine):
 
     # ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(
-        msisdn=numbers, status=statuses, at=st.integers(0, 5), message=st.integers(0, 30), actor=st.sampled_from(Actor)
-    )
-    def record(self, msisdn: Msisdn, status: Status, at: int, message: int, actor: Actor) -> None:
+    @rule(msisdn=numbers, change=changes, message=st.integers(0, 30))
+    def record(self, msisdn: Msisdn, change: Change, message: int) -> None:
         identity = f"{msisdn}-{message}"
-        change = a_change(
-            status, msisdn=msisdn, at=NOON + at, identities=(identity,), origin=an_origin(actor, via=Via.API)
-        )
+        before = self.states.get(msisdn)
 
-        applied = self.run(self.ledger.apply(change))
+        applied = self.run(self.apply(replace(change, msisdn=msisdn, identities=(identity,))))
 
+        if before and before.declines(change):
+            assert applied == Declined()
+            return
         if identity in self.identities:
             assert applied == Duplicate()
             return
         self.identities.add(identity)
-        before = self.states.get(msisdn)
-        is_late = before is not None and (
-            before[1] > change.decides_at
-            or (before[1] == change.decides_at and before[0] is Status.OPTED_OUT is not status)
-        )
-        if not is_late:
-            self.states[msisdn] = (status, change.decides_at)
+        after, logged = decided(change, before)
+        if after:
+            self.states[msisdn] = after
         assert isinstance(applied, Recorded)
-        assert applied.superseded == is_late
-        event = self.run(self.ledger.event(applied.events[0]))
-        assert event.changed == (not is_late and (before is None or before[0] is not status))
-        self.recorded[msisdn].append(event)
-        self.unrouted.append(event)
+        events = self.all_of(map(self.ledger.event, applied.events))
+        assert [told(event) for event in events] == logged
+        assert applied.superseded == events[0].superseded
+        self.recorded[msisdn] += events
+        self.unrouted += events
 
     @invariant()
     def the_states_are_what_event_time_decided(self) -> None:
         states = self.all_of(self.ledger.state(ACME, ALERTS, msisdn) for msisdn in NUMBERS)
         for msisdn, state in zip(NUMBERS, states, strict=True):
-            assert (state and (state.status, state.decides_at)) == self.states.get(msisdn)
+            known = self.states.get(msisdn)
+            assert (state is None) == (known is None)
+            if state and known:
+                assert (state.status, state.decides_at, state.pending_until) == (known.status, known.at, known.until)
+                assert (state.actor is Actor.RECIPIENT) == known.is_hers
+                assert (state.opted_out_at is not None) == known.is_out
+                assert [state.status_at(UnixMs(NOON + at * 1000)) for at in range(7)] == [
+                    known.status_at(NOON + at * 1000) for at in range(7)
+                ]
+
+    @invariant()
+    def the_opt_out_lists_hold_whoever_is_out_or_was_before_she_was_asked(self) -> None:
+        lists = self.all_of(self.store.redis.zrange(keys.optout(ACME, ALERTS), 0, -1) for keys in self.store.keys)
+        listed = {Msisdn(name.decode()) for page in lists for name in page}
+        assert listed == {msisdn for msisdn, known in self.states.items() if known.is_out}
 
     def every_event_is_on_record_and_the_sequence_rises(self) -> None:
         for msisdn in NUMBERS:
@@ -159,11 +273,11 @@ class Relay(RuleBasedStateMachine):
     @rule(rivals=st.integers(1, 2))
     def route(self, rivals: int) -> None:
         for stretch in self.run(self.queue.unrouted(self.run(self.queue.cursors()), block=Millis(1))):
-            told = [event for event in stretch.events if not event.superseded]
-            owed = [a_delivery(event, endpoint) for event in told for endpoint in ENDPOINTS]
+            awaited = [event for event in stretch.events if not event.superseded]
+            owed = [a_delivery(event, endpoint) for event in awaited for endpoint in ENDPOINTS]
             for _ in range(rivals):
                 assert self.run(self.queue.fan_out(stretch, owed)) == stretch.after
-            for event in told:
+            for event in awaited:
                 for endpoint in ENDPOINTS:
                     self.lanes[endpoint.id, event.msisdn].events.append(event)
             self.unrouted = [event for event in self.unrouted if event not in stretch.events]
@@ -179,7 +293,7 @@ class Relay(RuleBasedStateMachine):
             }
             self.tokens += 1
 
-            leases = self.run(self.queue.claim(keys.partition, {endpoint: limit}, token=f"t{self.tokens}"))
+            leases = self.run(self.queue.claim(keys.partition, {endpoint: limit}, token=f"t{self.tokens}")).leases
 
             assert len(leases) == len({lease.msisdn for lease in leases}) == min(limit, len(ready))
             for lease in leases:

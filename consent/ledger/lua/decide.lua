@@ -4,21 +4,17 @@
 --   a late change is logged ('s', superseded) and leaves the state alone
 --   a repeat of what already holds is logged without 'c' (changed); the dates of the first one stay
 --   an opt-out once a recipient's own stays her own, whoever repeats it, or the account could undo it
+--   a question (pending) to who is in already is none: it affirms the opt-in, and nobody is asked
+--   a question takes nobody off the opt-out list, only an opt-in does
+--   no opt-out is late against a question, whatever its instant: nothing was said since that would outweigh it
 --
--- change: type, recipient, status, at, actor, origin (its text), told; keys: log, origins; and, as they come about,
--- sequence (of the recipient's last event) and writes (state fields and values, for one HSET in the end).
-local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending'}
-
--- One field, its parts in the order that consent/ledger/state.py reads: a field for each would cost twice the time and,
--- in the append-only file, twice the bytes. `told` is all that the caller knows and the decision does not touch.
-local function log_event(change, type, campaign, status, previous, flags)
-  change.sequence = change.sequence + 1
-  return redis.call('XADD', change.log, '*', 'event',
-    table.concat({type, campaign, status, previous, flags, change.sequence, change.told}, '\31'))
-end
+-- change: type, recipient, status, at, actor, origin (its text), told; of a question until_s and promised; keys: log,
+-- origins; and, as they come about, sequence (of the recipient's last event), writes (state fields and values, for one
+-- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
+local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
 
 local function is_late(before, change)
-  if not before then return false end
+  if not before or (before.status == 'p' and change.status == 'o') then return false end
   return change.at < before.at or (change.at == before.at and before.status == 'o' and change.status ~= 'o')
 end
 
@@ -27,31 +23,53 @@ local function write(change, campaign, state)
   change.writes[#change.writes + 1] = pack_state(state)
 end
 
-local function decide(change, campaign, optouts, before)
-  local status, name = change.status, NAME[change.status]
-  local previous = before and NAME[before.status] or 'unknown'
-  if is_late(before, change) then
-    if before.status == 'o' and status == 'o' and change.actor == 'r' and before.actor ~= 'r' then
-      before.actor = 'r'
-      write(change, campaign, before)
-    end
-    return log_event(change, change.type, campaign, name, previous, 's'), true
+local function decide_late(change, campaign, before)
+  if before.status == 'o' and change.status == 'o' and change.actor == 'r' and before.actor ~= 'r' then
+    before.actor = 'r'
+    write(change, campaign, before)
   end
-  local changed = previous ~= name
-  local id = log_event(change, change.type, campaign, name, previous, changed and 'c' or '')
-  local since = math.floor(change.at / 1000)
-  local after = {status = status, actor = change.actor, at = change.at, sequence = change.sequence,
-    in_at = before and before.in_at or 0, out_at = before and before.out_at or 0,
-    origin = origin_number(change.origins, change.origin)}
-  if status == 'o' and not changed and before.actor == 'r' and change.actor ~= 'r' then
-    after.actor, after.origin = before.actor, before.origin
-  elseif status == 'o' and changed then
+  return log_event(change, change.type, campaign, NAME[change.status], NAME[before.status], 's')
+end
+
+local function note(change, campaign, status, before, previous)
+  change.has_changed = change.has_changed or status ~= previous
+  change.has_asked = change.has_asked or status == 'p'
+  local was_promised = previous == 'p' and before.promised and change.actor == 'r'
+  if status == 'i' and (change.promised or was_promised) then
+    change.promises = change.promises or {}
+    table.insert(change.promises, campaign)
+  end
+end
+
+-- Who has an out_at is on the list. Never 0 for that reason, not even in 1970.
+local function date(after, changed, optouts, change)
+  local since = math.max(1, math.floor(change.at / 1000))
+  if after.status == 'i' then
+    if changed then after.in_at = since end
+    if after.out_at > 0 then redis.call('ZREM', optouts, change.recipient) end
+    after.out_at = 0
+  elseif after.status == 'o' and after.out_at == 0 then
     after.out_at = since
     redis.call('ZADD', optouts, since, change.recipient)
-  elseif changed then
-    if status == 'i' then after.in_at, after.out_at = since, 0 end
-    if previous == 'opted_out' then redis.call('ZREM', optouts, change.recipient) end
   end
+end
+
+local function decide(change, campaign, optouts, before)
+  if is_late(before, change) then return decide_late(change, campaign, before), true end
+  local previous, status, type = standing(before, change.at), change.status, change.type
+  if status == 'p' and previous == 'i' then status, type = 'i', 'consent.opted_in' end
+  local changed = previous ~= status
+  local id = log_event(change, type, campaign, NAME[status], NAME[previous], changed and 'c' or '')
+  note(change, campaign, status, before, previous)
+  local after = {status = status, actor = change.actor, sequence = change.sequence,
+    at = before and math.max(change.at, before.at) or change.at,
+    in_at = before and before.in_at or 0, out_at = before and before.out_at or 0,
+    until_s = change.until_s or 0, promised = change.promised,
+    origin = origin_number(change.origins, change.origin)}
+  if status == 'o' and before and before.status == 'o' and before.actor == 'r' and change.actor ~= 'r' then
+    after.actor, after.origin = before.actor, before.origin
+  end
+  date(after, changed, optouts, change)
   write(change, campaign, after)
   return id, false
 end
