@@ -47,10 +47,13 @@ class Desk:
             inbound=await inbound_of(request, max_body=max_body),
             path=path,
             authorization=request.headers.get("Authorization", ""),
-            caller=caller_of(
-                request.remote or "", request.headers.get("X-Forwarded-For", ""), trusted=self._trusted_proxies
-            ),
+            caller=self._caller(request),
         )
+
+    def _caller(self, request: web.BaseRequest) -> str:
+        # A proxy may add a line of its own behind one that the caller invented.
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return caller_of(request.remote or "", forwarded, trusted=self._trusted_proxies)
 
 
 def _tell(route: Route, answer: Answer, began: UnixMs) -> None:

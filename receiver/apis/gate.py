@@ -5,7 +5,6 @@ Whatever is secret is compared in constant time: how long a wrong one takes tell
 """
 
 import base64
-import binascii
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ def basic(authorization: str) -> Secret | None:
         return None
     try:
         key, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, not even ASCII, or no UTF-8 inside
         return None
     return Secret(key, secret) if colon else None
 
@@ -112,3 +111,10 @@ class Gate:
             raise
         self._throttle.proved(caller, key, now)
         return account
+
+    def admit_basic(self, authorization: str, caller: str, directory: Directory) -> Account:
+        """By the Authorization header. To send none is no guess."""
+        credential = basic(authorization)
+        if credential is None:
+            raise Unauthorised("send the account's api_key and api_secret by HTTP Basic")
+        return self.admit(credential, caller, directory)

@@ -8,16 +8,22 @@ Kept in this process alone, and bounded: each receiver allows as many guesses (d
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from ipaddress import IPv6Network
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv6Address, IPv6Network
 from math import ceil
 from typing import TypeVar
 
 from consent.errors import Throttled
 from consent.model import UnixMs
+from receiver.apis.caller import address_of
 
 Name = TypeVar("Name", str, tuple[str, str])
 
-_MOST_KEPT = 10_000
+MOST_KEPT = 10_000
+"""Addresses, keys and proofs, of each. Who was heard of longest ago is forgotten first."""
+_LONGEST_KEY = 64
+"""A wrong key may be as long as a request; remembered as it is, ten thousand of them would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +36,7 @@ class Allowance:
 
 PER_CALLER = Allowance(burst=10, refill_ms=6_000)
 PER_KEY = Allowance(burst=30, refill_ms=2_000)
-_PROOF_LASTS_MS = 24 * 3600 * 1000
+PROOF_LASTS_MS = 24 * 3600 * 1000
 
 
 class Throttle:
@@ -41,47 +47,71 @@ class Throttle:
 
     def check(self, caller: str, key: str, now: UnixMs) -> None:
         """Raise Throttled where no further guess is allowed yet."""
-        proved = self._proved.get((caller, key))
-        if proved is not None and now - proved < _PROOF_LASTS_MS:
+        household, key = _household(caller), _bounded(key)
+        proved = self._proved.get((household, key))
+        if proved is not None and now - proved < PROOF_LASTS_MS:
             return
-        wait = max(self._callers.wait(_household(caller), now), self._keys.wait(key, now))
+        wait = max(self._callers.wait(household, now), self._keys.wait(key, now))
         if wait > 0:
             seconds = ceil(wait / 1000)
             raise Throttled(f"too many wrong credentials: wait {seconds} s and try again", retry_after=seconds)
 
     def failed(self, caller: str, key: str, now: UnixMs) -> None:
-        self._proved.pop((caller, key), None)
-        self._callers.fill(_household(caller), now)
+        household, key = _household(caller), _bounded(key)
+        self._proved.pop((household, key), None)
+        self._callers.fill(household, now)
         self._keys.fill(key, now)
 
     def proved(self, caller: str, key: str, now: UnixMs) -> None:
-        _remember(self._proved, (caller, key), now)
+        _remember(self._proved, (_household(caller), _bounded(key)), now)
+
+    @property
+    def kept(self) -> int:
+        """How much is remembered, of everything."""
+        return len(self._callers) + len(self._keys) + len(self._proved)
 
 
 class _Buckets:
     """Per name, the instant at which it will be empty again."""
 
     def __init__(self, allowance: Allowance) -> None:
-        self._allowance = allowance
+        self._refill = allowance.refill_ms
+        self._room = allowance.burst * allowance.refill_ms
         self._empty_at: OrderedDict[str, UnixMs] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._empty_at)
+
     def wait(self, name: str, now: UnixMs) -> int:
-        """Milliseconds until one more failure fits."""
-        room = self._allowance.burst * self._allowance.refill_ms
-        return self._empty_at.get(name, now) - now - room + self._allowance.refill_ms
+        """Milliseconds until one more failure fits; not above zero where one does."""
+        return self._level(name, now) + self._refill - self._room
 
     def fill(self, name: str, now: UnixMs) -> None:
-        empty_at = max(self._empty_at.get(name, now), now) + self._allowance.refill_ms
-        _remember(self._empty_at, name, UnixMs(empty_at))
+        level = min(self._level(name, now) + self._refill, self._room)
+        _remember(self._empty_at, name, UnixMs(now + level))
+
+    def _level(self, name: str, now: UnixMs) -> int:
+        """Never above full, or a clock that was set back would keep everybody out for as long as that."""
+        return min(max(self._empty_at.get(name, now) - now, 0), self._room)
 
 
+@lru_cache(maxsize=1024)
 def _household(caller: str) -> str:
     """Whoever has one IPv6 address has a whole /64 of them."""
-    return str(IPv6Network((caller, 64), strict=False)) if ":" in caller else caller
+    address = address_of(caller)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), 64), strict=False))
+    return caller if address is None else str(address)
+
+
+def _bounded(key: str) -> str:
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_LONGEST_KEY // 2).hexdigest()
 
 
 def _remember(kept: OrderedDict[Name, UnixMs], name: Name, value: UnixMs) -> None:
     kept[name] = value
     kept.move_to_end(name)
-    if len(kept) > _MOST_KEPT:
+    if len(kept) > MOST_KEPT:
         kept.popitem(last=False)

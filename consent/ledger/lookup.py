@@ -1,0 +1,97 @@
+"""What is known of these numbers? The state of one, or the status of many, read over the shared way (reads.py).
+
+Made for a sender that asks before every text. It says who decided, not how: `Ledger.states` does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent.ledger.keys import consent_cell
+from consent.ledger.state import STATUS_LETTER, pack_origin, unpack_state
+from consent.ledger.store import Store
+from consent.ledger.wire import Reply, pack
+from consent.model import AccountId, Actor, CampaignId, Msisdn, Origin, SourceId, Status, UnixMs, Via
+
+_STRETCH = 1000
+"""Numbers asked for in one trip: whoever asks for one only waits behind no more of them."""
+_SETTLED: dict[bytes | None, Status] = {
+    None: Status.UNKNOWN,
+    **{STATUS_LETTER[status].encode(): status for status in (Status.OPTED_IN, Status.OPTED_OUT)},
+}
+"""By the first letter of a state: those that no time changes. Ten thousand states are not taken apart for less."""
+_NOT_READ = pack_origin(Origin(actor=Actor.RECIPIENT, via=Via.API, source=SourceId(""), provider=""))
+"""In place of a state's origin, which lies elsewhere and would cost a second trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    status: Status
+    actor: Actor
+    since: UnixMs
+    sequence: int
+
+
+class Lookup:
+    def __init__(self, store: Store) -> None:
+        self._partitions = store.partitions
+        self._reads = store.reads
+
+    async def one(
+        self, account: AccountId, campaigns: Sequence[CampaignId], msisdn: Msisdn, *, now: UnixMs
+    ) -> Known | None:
+        """What was decided last in any of the campaigns. None where nothing is known: the number was never seen, or
+        never answered the one question it was asked."""
+        questions = [command for campaign in campaigns for command in self._questions(account, campaign, (msisdn,))]
+        return _known(await self._reads.ask(questions), now)
+
+    async def many(
+        self, account: AccountId, campaigns: Sequence[CampaignId], msisdns: Sequence[Msisdn], *, now: UnixMs
+    ) -> list[Status]:
+        """Likewise, of each number in the order asked."""
+        if len(campaigns) == 1:
+            return await self._statuses(account, campaigns[0], msisdns, now)
+        statuses: list[Status] = []
+        for begin in range(0, len(msisdns), _STRETCH):
+            stretch = msisdns[begin : begin + _STRETCH]
+            asked = [self._reads.ask(self._questions(account, campaign, stretch)) for campaign in campaigns]
+            known = [_known(states, now) for states in zip(*await asyncio.gather(*asked), strict=True)]
+            statuses += [Status.UNKNOWN if each is None else each.status for each in known]
+        return statuses
+
+    async def _statuses(
+        self, account: AccountId, campaign: CampaignId, msisdns: Sequence[Msisdn], now: UnixMs
+    ) -> list[Status]:
+        statuses: list[Status] = []
+        under_way: asyncio.Future[list[Reply]] | None = None
+        for begin in range(0, len(msisdns), _STRETCH):
+            stretch = msisdns[begin : begin + _STRETCH]
+            asked = self._reads.ask(self._questions(account, campaign, stretch))
+            await asyncio.sleep(0)  # it leaves now, so that the store works on it while the next one is packed
+            if under_way is not None:
+                statuses += _statuses(await under_way, now)
+            under_way = asked
+        return statuses if under_way is None else statuses + _statuses(await under_way, now)
+
+    def _questions(self, account: AccountId, campaign: CampaignId, msisdns: Sequence[Msisdn]) -> list[bytes]:
+        partitions = self._partitions
+        return [pack(("HGET", *consent_cell(account, campaign, msisdn, partitions))) for msisdn in msisdns]
+
+
+def _statuses(states: Sequence[bytes | None], now: UnixMs) -> list[Status]:
+    return [_SETTLED.get(packed and packed[:1]) or _status(packed or b"", now) for packed in states]
+
+
+def _status(packed: bytes, now: UnixMs) -> Status:
+    return unpack_state(packed, _NOT_READ, is_odd=False).status_at(now)
+
+
+def _known(packed: Sequence[bytes | None], now: UnixMs) -> Known | None:
+    states = [unpack_state(each, _NOT_READ, is_odd=False) for each in packed if each is not None]
+    told = [state for state in states if state.status_at(now) is not Status.UNKNOWN]
+    if not told:
+        return None
+    state = max(told, key=lambda state: (state.decides_at, state.status_at(now) is Status.OPTED_OUT))
+    status = state.status_at(now)
+    since = {Status.OPTED_IN: state.opted_in_at, Status.OPTED_OUT: state.opted_out_at}.get(status)
+    return Known(status, state.actor, since or state.decides_at, state.sequence)
