@@ -39,6 +39,17 @@ log = structlog.get_logger()
 
 _FILES = "store"
 """The append-only files, in the data directory."""
+# The server of the wheel uses the C library's allocator, and a quarter of its time goes there: it returns memory to the
+# system that it asks for again at once. This keeps some, 20 to 50 MB. Another allocator does not look at it.
+# https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
+_ALLOCATOR = ":".join(
+    (
+        "glibc.malloc.tcache_count=60000",
+        "glibc.malloc.trim_threshold=268435456",
+        "glibc.malloc.mmap_threshold=268435456",
+        "glibc.malloc.top_pad=16777216",
+    )
+)
 _READY_S = 20.0
 _STOP_S = 30.0
 _POLL_S = 0.02
@@ -81,7 +92,8 @@ def command(binary: Path, data_dir: Path, socket_path: Path) -> list[str]:
         # Consent is kept in buckets that stay in the compact encoding up to this many numbers (docs/architecture.md).
         "hash-max-listpack-entries": "512",
     }
-    return [str(binary), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    return ["env", f"GLIBC_TUNABLES={_ALLOCATOR}", str(binary), *words]
 
 
 def make_directories(store: Store) -> None:

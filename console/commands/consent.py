@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from config.clock import system_clock
 from config.settings import Settings
-from consent.ledger import Ledger, Registry
-from consent.model import Campaign, ConsentState, Event, Msisdn, Status
+from consent.ledger import Ledger
+from consent.model import Campaign, ConsentState, Event, Msisdn, Status, UnixMs
 from consent.numbers import recipient
-from console.access import reading, screen_of, settings_of
+from console.access import reading, registry_in, screen_of, settings_of
+from console.commands import lists
 from console.eventlines import line_of, told
 from console.invocation import examples, family
 from console.lookup import accounts_meant, campaign_meant
@@ -80,9 +82,13 @@ def history(
     screen_of(ctx).show(lines, Text("\n").join(map(told, lines)) if lines else empty)
 
 
+app.command("import", epilog=lists.IMPORT_EXAMPLES)(lists.import_)
+app.command(epilog=lists.EXPORT_EXAMPLES)(lists.export)
+
+
 async def looked_up(settings: Settings, msisdn: Msisdn, account: str | None, campaign: str | None) -> list[Standing]:
     async with reading(settings) as store:
-        directory, ledger = await Registry(store).directory(), Ledger(store)
+        directory, ledger, now = await registry_in(store, settings).directory(), Ledger(store), system_clock()
         found = []
         for owner in accounts_meant(directory, account):
             campaigns = (
@@ -91,29 +97,30 @@ async def looked_up(settings: Settings, msisdn: Msisdn, account: str | None, cam
                 else (campaign_meant(directory, owner.id, campaign),)
             )
             states = await ledger.states(owner.id, [each.id for each in campaigns], msisdn)
-            found += [standing(each, state) for each, state in zip(campaigns, states, strict=True)]
+            found += [standing(each, state, now) for each, state in zip(campaigns, states, strict=True)]
     return sorted(found, key=lambda each: (each.status == Status.UNKNOWN, each.account, each.campaign))
 
 
 async def happened(settings: Settings, msisdn: Msisdn, account: str | None, *, limit: int) -> list[Event]:
     async with reading(settings) as store:
-        directory, ledger = await Registry(store).directory(), Ledger(store)
+        directory, ledger = await registry_in(store, settings).directory(), Ledger(store)
         events: list[Event] = []
         for owner in accounts_meant(directory, account):
             events += await ledger.history(owner.id, msisdn, limit=limit)
     return sorted(events, key=lambda event: event.sequence)[-limit:]
 
 
-def standing(campaign: Campaign, state: ConsentState | None) -> Standing:
+def standing(campaign: Campaign, state: ConsentState | None, now: UnixMs) -> Standing:
+    status = state.status_at(now) if state else Status.UNKNOWN
     return Standing(
         account=campaign.account,
         campaign=campaign.id,
         title=campaign.title,
-        status=state.status if state else Status.UNKNOWN,
+        status=status,
         actor=state.actor if state else None,
         via=state.origin.via if state else None,
         source=state.origin.source if state else None,
-        since=_since(state) if state else None,
+        since=_since(state, status) if state else None,
         keyword=state.origin.keyword if state else "",
         rule=state.origin.rule if state else "",
         sequence=state.sequence if state else None,
@@ -147,6 +154,6 @@ def table(standings: Sequence[Standing]) -> Listing:
     )
 
 
-def _since(state: ConsentState) -> datetime:
+def _since(state: ConsentState, status: Status) -> datetime:
     instants = {Status.OPTED_OUT: state.opted_out_at, Status.OPTED_IN: state.opted_in_at}
-    return moment(instants.get(state.status) or state.decides_at)
+    return moment(instants.get(status) or state.decides_at)

@@ -1,0 +1,241 @@
+"""How do a million numbers get into the ledger, and out of it again? In batches, and bucket by bucket.
+
+A line of a list is judged as a change is (lua/enlist.lua), but one that says nothing new leaves no event: the same list
+may be read twice, and on from where a killed import stopped.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
+
+from consent.ledger.keys import CONSENT_BUCKETS, SEPARATOR, Keys, place_of
+from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, origin_number, pack_origin, unpack_state
+from consent.ledger.store import Store
+from consent.ledger.wire import Reply
+from consent.model import AccountId, Actor, CampaignId, ConsentState, Msisdn, Origin, SourceId, Status, UnixMs, Via
+from consent.numbers import recipient
+
+LINES_A_CALL = 256
+"""Some 3 ms of the server's time: no webhook waits longer for one."""
+_CALLS_UNDER_WAY = 32
+_BUCKETS_A_TRIP = 64
+_PAGE = 1000
+
+
+class Kind(NamedTuple):
+    """What many lines of a list have in common."""
+
+    account: AccountId
+    campaign: CampaignId
+    status: Status
+    actor: Actor = Actor.IMPORT
+    is_dated: bool = True
+    """False: the list names no date, so it says no more than "now, unless you knew"."""
+    is_odd: bool = False
+
+
+class Entry(NamedTuple):
+    """What a list says of one number. A tuple: a million frozen dataclasses would take as long as all the rest."""
+
+    kind: Kind
+    msisdn: Msisdn
+    decides_at: UnixMs
+    occurred_at: UnixMs
+    since: int | None = None
+    """In seconds: since when the state holds, where it was confirmed later than that."""
+    opted_in: int | None = None
+    """In seconds: when somebody who is out had opted in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What so many lines came to."""
+
+    changed: int = 0
+    confirmed: int = 0
+    """The status is the same, the line is newer, or says that the recipient herself opted out: an event, no change."""
+    unchanged: int = 0
+    older: int = 0
+    """The ledger knows something newer."""
+    kept_out: int = 0
+    """Opted in by the list, and opted out by then: kept opted out."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            changed=self.changed + other.changed,
+            confirmed=self.confirmed + other.confirmed,
+            unchanged=self.unchanged + other.unchanged,
+            older=self.older + other.older,
+            kept_out=self.kept_out + other.kept_out,
+        )
+
+
+class Listed(NamedTuple):
+    """What the ledger knows of one number in one campaign, as an export reads it."""
+
+    account: AccountId
+    campaign: CampaignId
+    msisdn: Msisdn
+    state: ConsentState
+
+
+class Window:
+    """Very many entries, by the bucket that each belongs to: a bucket is read once and written once."""
+
+    def __init__(self, store: Store) -> None:
+        self._partitions = store.partitions
+        self._buckets: dict[tuple[int, AccountId, int], list[Entry]] = {}
+        self.count = 0
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        buckets, partitions = self._buckets, self._partitions
+        for entry in entries:
+            partition, bucket = place_of(entry.msisdn, partitions)
+            place = (partition, entry.kind.account, bucket)
+            if place in buckets:
+                buckets[place].append(entry)
+            else:
+                buckets[place] = [entry]
+        self.count += len(entries)
+
+    def parts(self) -> Iterator[tuple[int, int, list[Entry]]]:
+        """Partition, bucket, and entries of one account in their order, no more of them than one call takes."""
+        for (partition, _, bucket), inside in sorted(self._buckets.items(), key=itemgetter(0)):
+            for first in range(0, len(inside), LINES_A_CALL):
+                yield partition, bucket, inside[first : first + LINES_A_CALL]
+
+
+class Bulk:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def window(self) -> Window:
+        return Window(self._store)
+
+    async def enlist(self, window: Window, *, received_at: UnixMs, rule: str = "") -> Tally:
+        """Record what a list says. Returns when all of it is as durable as configured; StoreUnavailable if it may not
+        be: then the same window again. Entries about one number are judged in their order; others in any."""
+        under_way: deque[asyncio.Future[Reply]] = deque()
+        tally = Tally()
+        try:
+            for batch in self._batches(window, received_at, rule):
+                if len(under_way) == _CALLS_UNDER_WAY:
+                    tally += _tally(await under_way.popleft())
+                under_way.append(self._store.commit.call("enlist", *batch.call()))
+            while under_way:
+                tally += _tally(await under_way.popleft())
+        finally:
+            for call_left in under_way:
+                call_left.cancel()
+        return tally
+
+    def _batches(self, window: Window, received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
+        batch: _Batch | None = None
+        for partition, bucket, entries in window.parts():
+            if batch is None or not batch.takes(partition, entries):
+                if batch is not None:
+                    yield batch
+                batch = _Batch(self._store.keys[partition], entries[0].kind.account, received_at, rule)
+            batch.add(bucket, entries)
+        if batch is not None:
+            yield batch
+
+    async def listed(self, accounts: Sequence[AccountId]) -> AsyncIterator[list[Listed]]:
+        """All that is known, in no order. Each bucket is as it was at one moment, the whole is not: what changes
+        meanwhile comes as it was before or as it is after, and in a crowded bucket may come twice."""
+        for keys in self._store.keys:
+            origins: dict[int, str] = {}
+            for account in accounts:
+                names = [keys.consent_bucket(account, bucket) for bucket in range(CONSENT_BUCKETS)]
+                for first in range(0, len(names), _BUCKETS_A_TRIP):
+                    async for fields in self._fields(names[first : first + _BUCKETS_A_TRIP]):
+                        await self._learn(keys, fields, origins)
+                        yield [_listed(account, field, packed, origins) for field, packed in fields]
+
+    async def _fields(self, names: Sequence[str]) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        cursors = dict.fromkeys(names, 0)
+        while cursors:
+            async with self._store.redis.pipeline(transaction=False) as pipe:
+                for name, cursor in cursors.items():
+                    pipe.hscan(name, cursor, count=_PAGE)
+                pages = await pipe.execute()
+            yield [found for _, page in pages for found in page.items() if found[0] != b"#"]
+            cursors = {name: cursor for name, (cursor, _) in zip(cursors, pages, strict=True) if cursor}
+
+    async def _learn(self, keys: Keys, fields: Sequence[tuple[bytes, bytes]], origins: dict[int, str]) -> None:
+        if missing := list({origin_number(packed) for _, packed in fields} - origins.keys()):
+            texts = await self._store.redis.hmget(keys.origins, [f"#{number}" for number in missing])
+            origins.update(zip(missing, (text.decode() for text in texts), strict=True))
+
+
+class _Batch:
+    """One call as it fills up: of one partition and one account."""
+
+    def __init__(self, keys: Keys, account: AccountId, received_at: UnixMs, rule: str) -> None:
+        self._keys = keys
+        self._account = account
+        self._received_at = received_at
+        self._origin = pack_origin(_origin(Via.MANAGER, rule))
+        self._kept_out = pack_origin(_origin(Via.IMPORTED, rule))
+        self._campaigns: dict[CampaignId, int] = {}
+        self._kinds: dict[Kind, tuple[str, str, str]] = {}
+        self._buckets: list[str] = []
+        self._lines: list[str | int] = []
+        self.count = 0
+
+    def takes(self, partition: int, entries: Sequence[Entry]) -> bool:
+        is_same = self._keys.partition == partition and self._account == entries[0].kind.account
+        return is_same and self.count + len(entries) <= LINES_A_CALL
+
+    def add(self, bucket: int, entries: Sequence[Entry]) -> None:
+        self._buckets.append(self._keys.consent_bucket(self._account, bucket))
+        self._lines.append(len(entries))
+        self.count += len(entries)
+        kinds, line = self._kinds, self._lines.extend
+        for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
+            word, before, behind = kinds.get(kind) or self._learn(kind)
+            at = decides_at if since is None and opted_in is None else _dates(decides_at, since, opted_in)
+            line((msisdn, word, at, f"{msisdn}{before}{occurred_at}{behind}"))
+
+    def _learn(self, kind: Kind) -> tuple[str, str, str]:
+        """Its word, and what is told before and behind the date."""
+        place = self._campaigns.setdefault(kind.campaign, len(self._campaigns) + 1)
+        word = f"{STATUS_LETTER[kind.status]}{ACTOR_LETTER[kind.actor]}{'d' if kind.is_dated else 'n'}{place}"
+        before, behind = told_around(kind, self._received_at, self._origin)
+        return self._kinds.setdefault(kind, (word, before, behind))
+
+    def call(self) -> tuple[list[str], list[str | int]]:
+        optouts = [self._keys.optout(self._account, campaign) for campaign in self._campaigns]
+        return (
+            [self._keys.log, self._keys.origins, *optouts, *self._buckets],
+            [len(self._campaigns), self._origin, self._kept_out, Via.IMPORTED, *self._campaigns, *self._lines],
+        )
+
+
+def told_around(kind: Kind, received_at: UnixMs, origin: str) -> tuple[str, str]:
+    """What state.told says of a change, between the number and the date and behind that: made once, and not a million
+    times."""
+    before = ("", kind.account, ACTOR_LETTER[kind.actor], "o" if kind.is_odd else "", "")
+    return SEPARATOR.join(before), SEPARATOR.join(("", str(received_at), origin, ""))
+
+
+def _dates(decides_at: UnixMs, since: int | None, opted_in: int | None) -> str:
+    return f"{decides_at} {'' if since is None else since} {'' if opted_in is None else opted_in}"
+
+
+def _origin(via: Via, rule: str) -> Origin:
+    return Origin(actor=Actor.IMPORT, via=via, source=SourceId("import"), provider="import", rule=rule)
+
+
+def _tally(reply: Sequence[int]) -> Tally:
+    changed, confirmed, unchanged, older, kept_out = reply
+    return Tally(changed=changed, confirmed=confirmed, unchanged=unchanged, older=older, kept_out=kept_out)
+
+
+def _listed(account: AccountId, field: bytes, packed: bytes, origins: dict[int, str]) -> Listed:
+    msisdn, _, campaign = field.decode().partition(SEPARATOR)
+    state = unpack_state(packed, origins[origin_number(packed)], is_odd=recipient(msisdn).is_odd)
+    return Listed(account, CampaignId(campaign), Msisdn(msisdn), state)

@@ -1,0 +1,64 @@
+"""How does all that is known of consent come out again? As lines that an import reads back to the same states."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from consent.ledger import Bulk, Store
+from consent.model import AccountId, CampaignId, Status
+from console import rolls
+from console.progress import Shown
+from console.rolls import Format
+
+EXPORTED = (Status.OPTED_OUT, Status.OPTED_IN)
+"""A question that nobody answered yet is no consent, and no list could ask it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    accounts: Sequence[AccountId]
+    campaigns: frozenset[CampaignId] | None = None
+    """None: all of them."""
+    statuses: frozenset[Status] = frozenset(EXPORTED)
+
+
+async def export(store: Store, wanted: Wanted, out: TextIO, *, format: Format, show: Shown) -> Counter[Status]:  # noqa: A002  # the option's name
+    """Writes line by line; returns how many of each status there were, pending ones counted though not written."""
+    counts: Counter[Status] = Counter()
+    out.write(rolls.header(format))
+    async for found in Bulk(store).listed(wanted.accounts):
+        for listed in found:
+            status = listed.state.status
+            if wanted.campaigns is not None and listed.campaign not in wanted.campaigns:
+                continue
+            if status is Status.PENDING:
+                counts[status] += 1
+            elif status in wanted.statuses:
+                counts[status] += 1
+                out.write(rolls.written(listed, format))
+        written = counts.total()
+        show(written, numbers=written)
+        await asyncio.sleep(0)
+    out.flush()
+    return counts
+
+
+@contextmanager
+def destination(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file for its owner alone that gets its name when it is whole."""
+    if path is None:
+        yield sys.stdout
+        return
+    unfinished = path.with_name(f"{path.name}.part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+        yield out
+        out.flush()
+        os.fsync(descriptor)
+    unfinished.replace(path)

@@ -1,0 +1,275 @@
+"""How does a list get into the ledger? Read in blocks, recorded in windows, and on from where a killed import stopped.
+
+While the store records one window, the next is read. A bookmark follows each window once all of it is durable; what is
+behind the bookmark when we are killed is read again, and changes nothing a second time.
+"""
+
+import asyncio
+import os
+import stat
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from consent.directory import Directory
+from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
+from consent.ledger import Bookmark, Bookmarks, Bulk, Registry, Store, Tally, Window
+from consent.model import Status, UnixMs
+from console import rolls
+from console.lookup import account_meant, campaign_meant
+from console.progress import Shown
+from console.rolls import BadLine, Blocks, Format, Layout, Rules
+
+STDIN = "-"
+WINDOW = 65_536
+"""Lines: so many that several fall into each bucket, so few that little work is lost with a process."""
+SHOWN_BAD = 20
+_CHUNK = 128 * 1024
+_PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+"""A store that restarts, or a disk that hangs, is waited for."""
+_BOOKMARK_HOLDS_MS = 7 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command asked for."""
+
+    file: str
+    account: str | None = None
+    campaign: str | None = None
+    status: Status | None = None
+    format: Format | None = None
+    errors: Path | None = None
+    from_start: bool = False
+
+    @property
+    def name(self) -> str:
+        return "stdin" if self.file == STDIN else Path(self.file).name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    read: int
+    changed: int
+    confirmed: int
+    unchanged: int
+    older: int
+    kept_out: int
+    bad: int
+    seconds: float
+    per_second: int
+    resumed_at_line: int | None
+    bad_lines: tuple[BadLine, ...]
+    """The first ones."""
+
+
+class Import:
+    """One import under way."""
+
+    def __init__(self, store: Store, registry: Registry, order: Order, show: Shown) -> None:
+        self._store = store
+        self._registry = registry
+        self._order = order
+        self._show = show
+        self._bulk = Bulk(store)
+        self._bookmarks = Bookmarks(store)
+        self.resumed: Bookmark | None = None
+        self.place: Bookmark | None = None
+        """How far everything is recorded."""
+        self.worst: list[BadLine] = []
+        """The first bad lines."""
+
+    async def run(self, source: BinaryIO, *, now: UnixMs) -> Summary:
+        began = time.monotonic()
+        head = await _head(source)
+        layout = rolls.layout_of(head, self._order.name, self._order.format)
+        directory = await self._registry.directory()
+        rules = rules_for(self._order, layout, directory, now=now)
+        name = identity(source, self._order, head)
+        if name and not self._order.from_start:
+            self.resumed = await self._found(name, now)
+        start = self.resumed or Bookmark(at=layout.begins_at, line=layout.begins_on, began_at=now)
+        self.place = start
+        rules = replace(rules, now=start.began_at)
+        async with AsyncExitStack() as stack:
+            report = stack.enter_context(_report(self._order.errors, start)) if self._order.errors else None
+            await self._windows(_chunks(source, head, start.at), layout, rules, _Report(report, self.worst), name)
+        if name:
+            await self._bookmarks.remove(name)
+        return self._summary(time.monotonic() - began)
+
+    async def _found(self, name: str, now: UnixMs) -> Bookmark | None:
+        found = await self._bookmarks.find(name)
+        return found if found and now - found.began_at < _BOOKMARK_HOLDS_MS else None
+
+    async def _windows(
+        self, chunks: AsyncIterator[bytes], layout: Layout, rules: Rules, report: "_Report", name: str
+    ) -> None:
+        assert self.place is not None  # noqa: S101 - run has put it
+        blocks, window, bad = Blocks(at=self.place.at, line=self.place.line), self._bulk.window(), self.place.bad
+        recording: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as tasks:
+            async for chunk in chunks:
+                block = blocks.push(chunk) if chunk else blocks.end()
+                entries, wrong = rolls.read(block, layout, rules)
+                report.add(wrong)
+                bad += len(wrong)
+                window.add(entries)
+                await asyncio.sleep(0)  # the window before goes on meanwhile
+                if window.count >= WINDOW or not chunk:
+                    if recording:
+                        await recording
+                    reached = Bookmark(
+                        at=block.ends_at,
+                        line=block.first + len(block.lines),
+                        began_at=rules.now,
+                        bad=bad,
+                        reported=report.flushed(),
+                    )
+                    recording = tasks.create_task(self._record(window, reached, name))
+                    window = self._bulk.window()
+
+    async def _record(self, window: Window, reached: Bookmark, name: str) -> None:
+        assert self.place is not None  # noqa: S101 - run has put it
+        tally = await self._patiently(window, reached.began_at)
+        self.place = replace(reached, tally=self.place.tally + tally)
+        if name:
+            await self._bookmarks.put(name, self.place)
+        self._show(self.place.at, numbers=total(self.place.tally) + self.place.bad)
+
+    async def _patiently(self, window: Window, now: UnixMs) -> Tally:
+        """A window may be recorded twice: what was there already then counts as unchanged."""
+        rule = f"file:{''.join(filter(str.isprintable, self._order.name))[:80]}"
+        for wait in _PATIENCE_S:
+            try:
+                return await self._bulk.enlist(window, received_at=now, rule=rule)
+            except StoreUnsafe:
+                raise
+            except StoreUnavailable:
+                await asyncio.sleep(wait)
+        return await self._bulk.enlist(window, received_at=now, rule=rule)
+
+    def _summary(self, seconds: float) -> Summary:
+        assert self.place is not None  # noqa: S101 - run has put it
+        tally, before = self.place.tally, self.resumed
+        now_read = total(tally) + self.place.bad - (total(before.tally) + before.bad if before else 0)
+        return Summary(
+            read=total(tally) + self.place.bad,
+            changed=tally.changed,
+            confirmed=tally.confirmed,
+            unchanged=tally.unchanged,
+            older=tally.older,
+            kept_out=tally.kept_out,
+            bad=self.place.bad,
+            seconds=round(seconds, 3),
+            per_second=round(now_read / max(seconds, 0.001)),
+            resumed_at_line=before.line if before else None,
+            bad_lines=tuple(self.worst),
+        )
+
+
+class _Report:
+    """Where bad lines are told of: the first ones to whoever waits, all of them to a file."""
+
+    def __init__(self, file: BinaryIO | None, first: list[BadLine]) -> None:
+        self._file = file
+        self._first = first
+
+    def add(self, lines: list[BadLine]) -> None:
+        self._first += lines[: SHOWN_BAD - len(self._first)]
+        if self._file:
+            self._file.writelines(f"{bad.line}\t{bad.reason}\n".encode("utf-8", "replace") for bad in lines)
+
+    def flushed(self) -> int:
+        if not self._file:
+            return 0
+        self._file.flush()
+        return self._file.tell()
+
+
+def rules_for(order: Order, layout: Layout, directory: Directory, *, now: UnixMs) -> Rules:
+    """Misconfigured where the command, the list and the registry do not go together: before anything is written."""
+    says = {"account", "campaign"} if layout.format == "ndjson" else set(layout.columns)
+    account = campaign = None
+    if order.account is not None or "account" not in says or len(directory.accounts) == 1:
+        account = account_meant(directory, order.account).id
+    if order.campaign is not None and account is None:
+        raise Misconfigured("--campaign needs --account: say whose campaign it is")
+    if account is not None and (
+        order.campaign is not None or "campaign" not in says or len(directory.campaigns_of(account)) == 1
+    ):
+        campaign = campaign_meant(directory, account, order.campaign).id
+    known = {each: frozenset(row.id for row in directory.campaigns_of(each)) for each in directory.accounts}
+    rules = Rules(now=now, known=known, account=account, campaign=campaign, status=order.status)
+    rolls.ensure_complete(layout, rules)
+    return rules
+
+
+def identity(source: BinaryIO, order: Order, head: bytes) -> str:
+    """Names what is imported and how; nothing for a stream, which cannot be read on from the middle."""
+    status = os.fstat(source.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    asked = (order.account, order.campaign, order.status, order.format)
+    return blake2b(head + repr((status.st_size, status.st_mtime_ns, asked)).encode(), digest_size=16).hexdigest()
+
+
+def size_of(source: BinaryIO) -> int | None:
+    status = os.fstat(source.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def total(tally: Tally) -> int:
+    return tally.changed + tally.confirmed + tally.unchanged + tally.older + tally.kept_out
+
+
+async def _head(source: BinaryIO) -> bytes:
+    """As much as tells how to read the rest: a stream's first lines come when they come."""
+    head = b""
+    while len(head) < rolls.LONGEST_LINE and (more := await _read(source)):
+        head += more
+        if b"\n" in head:
+            break
+    return head
+
+
+async def _chunks(source: BinaryIO, head: bytes, at: int) -> AsyncIterator[bytes]:
+    """From `at` to the end, and an empty one behind the last."""
+    if at <= len(head):
+        yield head[at:]
+    else:
+        source.seek(at)
+    while chunk := await _read(source):
+        yield chunk
+    yield b""
+
+
+async def _read(source: BinaryIO) -> bytes:
+    """Without a thread: one that waits for a terminal would keep Ctrl-C waiting, too."""
+    if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+        await _readable(source)
+    return os.read(source.fileno(), _CHUNK)
+
+
+async def _readable(source: BinaryIO) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(source.fileno(), ready.set)
+    except PermissionError:  # /dev/null and the like are always ready
+        return
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(source.fileno())
+
+
+def _report(path: Path, start: Bookmark) -> BinaryIO:
+    """Without what is behind the bookmark, which is read again."""
+    file = path.open("r+b" if start.reported and path.exists() else "wb")
+    file.seek(min(start.reported, path.stat().st_size))
+    file.truncate()
+    return file

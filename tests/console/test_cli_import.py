@@ -1,0 +1,281 @@
+"""A list goes in once, however often it is read, wherever it is interrupted; and comes out as it went in."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from consent.ledger import Ledger, Listed, Registry, Store
+from consent.ledger.bulk import Bulk
+from consent.model import Account, AccountId, Actor, CampaignId, ConsentState, Msisdn, Status, Via
+from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop, an_origin
+from tests.console.command_line import CommandLine
+
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
+)
+MANY = 120_000
+
+
+async def register(store: Store) -> None:
+    for row in (Account(id=ACME), a_campaign(), a_campaign("1117", title="News")):
+        await Registry(store).put(row)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, store_url: str) -> CommandLine:
+    line = CommandLine(tmp_path, store_url)
+    line.in_store(register)
+    return line
+
+
+def a_list(folder: Path, text: str, name: str = "list.csv") -> str:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return str(path)
+
+
+def process(cli: CommandLine, *words: str, **more: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *words, "--config", str(cli.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,  # type: ignore[call-overload]  # passed on
+    )
+
+
+def everything(cli: CommandLine) -> dict[tuple[str, str], ConsentState]:
+    async def listed(store: Store) -> list[Listed]:
+        return [each async for page in Bulk(store).listed([ACME]) for each in page]
+
+    return {(each.msisdn, each.campaign): each.state for each in cli.in_store(listed)}
+
+
+def events(cli: CommandLine) -> int:
+    async def counted(store: Store) -> int:
+        return sum([await store.redis.xlen(keys.log) for keys in store.keys])
+
+    return cli.in_store(counted)
+
+
+def recorded(*changes: object) -> Callable[[Store], Awaitable[None]]:
+    async def record(store: Store) -> None:
+        for change in changes:
+            await Ledger(store).apply(change)  # type: ignore[arg-type]  # builders' changes
+
+    return record
+
+
+def test_bare_numbers_are_opted_out_as_the_command_says(cli: CommandLine, tmp_path: Path) -> None:
+    numbers = a_list(tmp_path, "\ufeff+1 (650) 242-6055\r\n15558937009\r\n\r\n")
+
+    summary = cli.json("consent", "import", numbers, "--campaign", ALERTS, "--status", "opted_out")
+
+    assert {name: summary[name] for name in ("read", "changed", "bad")} == {"read": 2, "changed": 2, "bad": 0}
+    states = everything(cli)
+    assert states.keys() == {(ANN, ALERTS), (BOB, ALERTS)}
+    assert {(state.status, state.actor, state.origin.via) for state in states.values()} == {
+        (Status.OPTED_OUT, Actor.IMPORT, Via.MANAGER)
+    }
+
+
+def test_a_second_import_logs_nothing(cli: CommandLine, tmp_path: Path) -> None:
+    cli.in_store(recorded(a_stop(msisdn=BOB)))
+    mixed = a_list(
+        tmp_path,
+        "status;phone;date;campaign\n"
+        "opted_out;16502426055;2024-01-02 03:04:05;1116\n"
+        "opted_in;15558937009;;1116\n"
+        "opted_in;16502426055;2024-01-02 03:04:05;1117\n"
+        "opted_out;16502426055;;1117\n",
+    )
+    first = cli.json("consent", "import", mixed)
+    before = events(cli), everything(cli)
+
+    again = cli.json("consent", "import", mixed)
+
+    assert (first["changed"], first["kept_out"]) == (3, 1)
+    assert (again["changed"], again["confirmed"]) == (0, 0)
+    assert (events(cli), everything(cli)) == before
+
+
+def test_bad_lines_are_told_by_number_and_skipped(cli: CommandLine, tmp_path: Path) -> None:
+    lines = a_list(
+        tmp_path,
+        "msisdn,campaign,status,date\n"
+        "1.65024E+10,1116,out,\n"
+        "16502426055,9999,out,\n"
+        '"16502426055,1116,out,\n'
+        "15558937009,1116,out,2024-02-30\n"
+        "15558937009,1116,out,2024-02-29\n",
+    )
+    report = tmp_path / "bad.txt"
+
+    told = cli.run("consent", "import", lines, "--errors", str(report), exit_code=3)
+
+    assert "line 2: '1.65024E+10' was rounded by a spreadsheet" in told
+    written = [line.split("\t") for line in report.read_text().splitlines()]
+    assert [number for number, _ in written] == ["2", "3", "4", "5"]
+    assert "acme has no campaign '9999'" in written[1][1]
+    assert everything(cli).keys() == {(BOB, ALERTS)}
+
+
+def test_many_bad_lines_are_counted_and_the_first_ones_shown(cli: CommandLine, tmp_path: Path) -> None:
+    lines = a_list(tmp_path, "phone,status\n" + "nobody,out\n" * 100)
+
+    told = cli.run("consent", "import", lines, "--campaign", ALERTS, exit_code=3)
+
+    assert told.count("is no number with its country code") == 20
+    assert "and 80 more bad lines" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("msisdn\n1\n", ["--campaign", "9999", "--status", "opted_out"], "there is no acme campaign 9999"),
+        (
+            "msisdn\n1\n",
+            ["--status", "opted_out"],
+            "more than one acme campaign, so name one with --campaign: 1116, 1117",
+        ),
+        ("msisdn\n1\n", ["--campaign", "1116"], "say --status"),
+        ("16502426055\n", ["--campaign", "1116"], "say --status"),
+        ("name,surname\nAnn,Smith\n", [], "names no column for the number, only 'name', 'surname'"),
+        ("msisdn\n1\n", ["--account", "other"], "there is no account other"),
+        ("PK\x03\x04", [], "is a spreadsheet"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_written(
+    cli: CommandLine, tmp_path: Path, text: str, words: list[str], told: str
+) -> None:
+    assert told in cli.run("consent", "import", a_list(tmp_path, text), *words, exit_code=1)
+    assert everything(cli) == {}
+
+
+def test_a_file_that_is_not_there_is_named(cli: CommandLine) -> None:
+    assert "nowhere.csv cannot be read: No such file" in cli.run("consent", "import", "nowhere.csv", exit_code=1)
+
+
+def test_an_export_is_imported_to_the_same_states(cli: CommandLine, tmp_path: Path) -> None:
+    cli.in_store(
+        recorded(
+            a_start(at=NOON - 5000),
+            a_stop(at=NOON),
+            a_stop(at=NOON + 90_000),
+            a_start(msisdn=BOB, at=NOON + 123),
+            a_stop(msisdn=Msisdn("12345"), is_odd=True, campaigns=(ALERTS, CampaignId("1117"))),
+            a_stop(msisdn=Msisdn("=Brand"), is_odd=True, origin=an_origin(Actor.ACCOUNT)),
+            a_change(Status.PENDING, msisdn=Msisdn("447911123456")),
+        )
+    )
+    before = everything(cli)
+    out = {name: tmp_path / f"out.{name}" for name in ("csv", "ndjson")}
+    for path in out.values():
+        cli.run("consent", "export", "-o", str(path))
+    assert cli.run("consent", "export") == out["csv"].read_text()
+
+    for path in out.values():
+        cli.in_store(emptied)
+        cli.json("consent", "import", str(path))
+
+        after = everything(cli)
+        assert after.keys() == {key for key, state in before.items() if state.status is not Status.PENDING}
+        for key, state in after.items():
+            was = before[key]
+            assert (state.status, state.decides_at) == (was.status, was.decides_at)
+            assert (state.opted_in_at, state.opted_out_at) == (was.opted_in_at, was.opted_out_at)
+            assert state.actor == (was.actor if was.status is Status.OPTED_OUT else Actor.IMPORT)
+
+
+async def emptied(store: Store) -> None:
+    await store.redis.flushall()
+    await register(store)
+
+
+def test_an_export_is_for_its_owner_alone_and_has_what_was_asked_for(cli: CommandLine, tmp_path: Path) -> None:
+    cli.in_store(recorded(a_stop(), a_start(msisdn=BOB), a_stop(msisdn=BOB, campaigns=(CampaignId("1117"),))))
+    out = tmp_path / "out.ndjson"
+
+    cli.run("consent", "export", "--campaign", ALERTS, "--status", "opted_out", "-o", str(out))
+
+    assert [json.loads(line)["msisdn"] for line in out.read_text().splitlines()] == [ANN]
+    assert out.stat().st_mode & 0o077 == 0
+    assert "there is no acme campaign 1118" in cli.run("consent", "export", "--campaign", "1118", exit_code=1)
+
+
+def test_lines_of_another_account_are_imported_for_it_unless_one_is_named(cli: CommandLine, tmp_path: Path) -> None:
+    async def another(store: Store) -> None:
+        await Registry(store).put(Account(id=AccountId("globex")))
+        await Registry(store).put(a_campaign(account=AccountId("globex")))
+
+    cli.in_store(another)
+    both = a_list(tmp_path, f"account,number,campaign,status\nacme,{ANN},1116,out\nglobex,{BOB},1116,out\n")
+
+    told = cli.run("consent", "import", both, "--account", "acme", exit_code=3)
+
+    assert "line 3: of account 'globex': import it with --account globex" in told
+    assert cli.json("consent", "import", both)["changed"] == 1
+
+
+def test_standard_input_is_read_as_it_comes(cli: CommandLine) -> None:
+    with process(cli, "consent", "import", "-", "--json", stdin=subprocess.PIPE) as running:
+        told, complaints = running.communicate(
+            f'{{"phone": {ANN}, "campaign": 1116, "status": "opted_out", "date": "2024-01-02T03:04:05Z"}}\n'
+        )
+
+    assert (running.returncode, complaints) == (0, "")
+    assert json.loads(told)["changed"] == 1
+    assert everything(cli)[ANN, ALERTS].opted_out_at == 1_704_164_645_000
+
+
+def numbers(count: int = MANY) -> str:
+    return "".join(f"1555{n:07}\n" for n in range(count))
+
+
+def kill_in_the_middle(cli: CommandLine, file: str, how: signal.Signals) -> str:
+    with process(cli, "consent", "import", file, "--campaign", ALERTS, "--status", "opted_out") as running:
+        deadline = time.monotonic() + 30
+        while not cli.in_store(bookmarked) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        running.send_signal(how)
+        return running.communicate(timeout=30)[1]
+
+
+async def bookmarked(store: Store) -> bool:
+    return bool(await store.redis.hlen("{registry}:bookmarks"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_import_goes_on_where_it_stopped(cli: CommandLine, tmp_path: Path, how: signal.Signals) -> None:
+    file = a_list(tmp_path, numbers())
+    said = kill_in_the_middle(cli, file, how)
+    if how is signal.SIGINT:
+        assert "The same command goes on from there." in said
+    stopped_at = events(cli)
+    assert 0 < stopped_at < MANY
+
+    summary = cli.json("consent", "import", file, "--campaign", ALERTS, "--status", "opted_out")
+
+    assert summary["resumed_at_line"] > 60_000
+    assert summary["read"] == MANY
+    assert summary["changed"] + summary["unchanged"] == MANY
+    assert events(cli) == MANY
+    states = everything(cli)
+    assert len(states) == MANY
+    assert {state.status for state in states.values()} == {Status.OPTED_OUT}
+    assert not cli.in_store(bookmarked)
+
+
+def test_a_restart_forgets_where_it_stopped(cli: CommandLine, tmp_path: Path) -> None:
+    file = a_list(tmp_path, numbers())
+    kill_in_the_middle(cli, file, signal.SIGKILL)
+
+    summary = cli.json("consent", "import", file, "--campaign", ALERTS, "--status", "opted_out", "--restart")
+
+    assert (summary["resumed_at_line"], summary["read"], events(cli)) == (None, MANY, MANY)
