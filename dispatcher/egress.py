@@ -14,8 +14,9 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 
 from aiohttp import AddrInfoType, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -68,6 +69,10 @@ FORBIDDEN_V6 = tuple(
 # The last 32 bits are where the packet really goes: https://www.rfc-editor.org/rfc/rfc6052#section-2.1
 # The local prefix has no fixed place for them, so it is refused whole: https://www.rfc-editor.org/rfc/rfc8215
 NAT64 = IPv6Network("64:ff9b::/96")
+
+
+EVERYWHERE: Sequence[Network] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+"""For the way to a proxy, whose address the operator configured."""
 
 
 class Forbidden(OSError):
@@ -158,6 +163,17 @@ def guarded_sockets(
         return socket.socket(family, kind, protocol)
 
     return open_socket
+
+
+@cache
+def trusting_the_system() -> SSLContext:
+    """Certificate and name are verified; HTTP/1.1 is asked for, where a server could choose.
+
+    Read once: it takes tens of milliseconds.
+    """
+    context = create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def connector(

@@ -12,6 +12,8 @@ timeout            it took the request, and did not answer in time
 bad_response       it answered something that is not HTTP
 bad_url            the endpoint's URL leads nowhere
 bad_secret         the endpoint's secrets cannot sign
+bad_certificate    the endpoint's client certificate cannot be shown
+proxy_failed       the proxy cannot be reached, or refuses
 """
 
 import errno
@@ -21,24 +23,33 @@ import ssl
 
 import aiohttp
 
+from config.client_certificates import Unpresentable
 from consent.errors import Misconfigured
 from dispatcher.egress import Forbidden
+from dispatcher.exchange import BadResponse, CannotConnect, ConnectTimeout
 
 # The order matters: a class stands before those that it inherits from.
 WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (Unpresentable, "bad_certificate"),
     (Misconfigured, "bad_secret"),
     (Forbidden, "egress_refused"),
     (aiohttp.ClientConnectorDNSError, "dns_failed"),
+    (socket.gaierror, "dns_failed"),
     (aiohttp.ClientSSLError, "tls_failed"),
     (ssl.SSLError, "tls_failed"),
+    (aiohttp.ClientProxyConnectionError, "proxy_failed"),
+    (aiohttp.ClientHttpProxyError, "proxy_failed"),
     (aiohttp.ConnectionTimeoutError, "connect_timeout"),
+    (ConnectTimeout, "connect_timeout"),
     (TimeoutError, "timeout"),
     (aiohttp.ClientConnectorError, "connect_failed"),
+    (CannotConnect, "connect_failed"),
     (aiohttp.ServerDisconnectedError, "connection_reset"),
     (OSError, "connection_reset"),
     (aiohttp.InvalidURL, "bad_url"),
     (aiohttp.NonHttpUrlClientError, "bad_url"),
     (aiohttp.ClientError, "bad_response"),
+    (BadResponse, "bad_response"),
     (ValueError, "bad_url"),
     (RuntimeError, "connect_failed"),
 )
@@ -49,7 +60,7 @@ CONNECT_WORDS = {
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
 }
-EXPECTED = (aiohttp.ClientError, OSError, ValueError, RuntimeError, Misconfigured)
+EXPECTED = (aiohttp.ClientError, BadResponse, OSError, ValueError, RuntimeError, Misconfigured)
 """What an attempt may raise: uvloop gives RuntimeError for some failed connections, a name too long is a ValueError."""
 
 

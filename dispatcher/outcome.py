@@ -1,4 +1,4 @@
-"""How did an attempt end? What the wire said, as one of three outcomes; what follows from it is decided in retry.py.
+"""How did an attempt end? What the wire said, as one of four outcomes; what follows from it is decided in retry.py.
 
 A redirect is a failure: following one would send a signed body to an address that nobody configured.
 """
@@ -9,10 +9,16 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from consent.model import Millis, UnixMs
+from dispatcher.exchange import Timings
 
 GONE = 410
-BACK_PRESSURE = frozenset({429, 503})
-"""Where RFC 9110 gives Retry-After a meaning for a request that failed: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+BACK_PRESSURE = frozenset({429, 502, 503, 504})
+"""Where Retry-After counts. RFC 9110 gives it a meaning with 503, RFC 6585 with 429; gateways send it with the others,
+which Standard Webhooks reads as a wish for fewer: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+OUR_FAULTS = frozenset({"dns_unavailable", "proxy_failed", "no_route", "no_descriptors"})
+"""Of the words in failure.py, those that say nothing about the endpoint: our resolver does not answer, our proxy is in
+the way, this machine has no route at all, this process has no descriptor left. Whoever is in doubt blames the endpoint:
+what is never charged is never given up."""
 
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
@@ -35,7 +41,14 @@ class TryAgain:
     status: int | None = None
 
 
-Outcome = Delivered | Gone | TryAgain
+@dataclass(frozen=True, slots=True)
+class OurFault:
+    """The endpoint was not reached for reasons on our side: it is not charged, neither is the delivery."""
+
+    reason: str
+
+
+Outcome = Delivered | Gone | TryAgain | OurFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +63,15 @@ class Attempted:
     """The beginning of the answer's body."""
     error: str
     """Why no answer came, in one stable word (failure.py lists them); empty when one did."""
+    timings: Timings | None = None
+    """None when no answer came, and from aiohttp's client."""
+
+
+def charged(attempted: Attempted) -> Outcome:
+    """The outcome, and whose it is."""
+    if attempted.error in OUR_FAULTS and isinstance(attempted.outcome, TryAgain):
+        return OurFault(attempted.outcome.reason)
+    return attempted.outcome
 
 
 def judged(status: int, retry_after: str | None, now: UnixMs) -> Outcome:

@@ -10,6 +10,7 @@ import pytest
 
 from consent.errors import Misconfigured
 from dispatcher.egress import Forbidden
+from dispatcher.exchange import BadResponse, CannotConnect, ConnectTimeout
 from dispatcher.failure import explanation_of, word_of
 
 SOMEWHERE = cast("Any", None)
@@ -38,6 +39,22 @@ def no_connection(number: int) -> aiohttp.ClientConnectorError:
             "Name not known",
         ),
         (aiohttp.ConnectionTimeoutError("Connection timeout to host http://10.1.2.3/"), "connect_timeout", ""),
+        (
+            CannotConnect(errno.ECONNREFUSED, "Connect call failed ('10.1.2.3', 80)"),
+            "connect_refused",
+            "Connection refused",
+        ),
+        (CannotConnect(errno.ETIMEDOUT, "10.1.2.3"), "connect_timeout", "Connection timed out"),
+        (CannotConnect(errno.ECONNRESET, "10.1.2.3"), "connection_reset", "Connection reset by peer"),
+        (CannotConnect(errno.ENETUNREACH, "10.1.2.3"), "unreachable", "Network is unreachable"),
+        (CannotConnect(errno.EMFILE, "10.1.2.3"), "connect_failed", "Too many open files"),
+        (CannotConnect("10.1.2.3"), "connect_failed", ""),
+        (Forbidden(), "egress_refused", "not a public address"),
+        (socket.gaierror(socket.EAI_NONAME, "Name not known"), "dns_failed", "Name not known"),
+        (ConnectTimeout(), "connect_timeout", ""),
+        (ConnectionResetError(), "connection_reset", ""),
+        (ConnectionResetError(errno.ECONNRESET, "10.1.2.3"), "connection_reset", "Connection reset by peer"),
+        (BadResponse(), "bad_response", ""),
         (TimeoutError(), "timeout", ""),
         (aiohttp.ServerDisconnectedError(), "connection_reset", ""),
         (aiohttp.ClientOSError(errno.EPIPE, "Broken pipe 10.1.2.3"), "connection_reset", "Broken pipe"),

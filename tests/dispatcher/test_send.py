@@ -20,9 +20,10 @@ from aiohttp.test_utils import TestServer
 from standardwebhooks.webhooks import Webhook
 
 from consent.model import Millis, UnixMs
+from dispatcher.exchange import KEPT_BYTES
 from dispatcher.formats import Payload
 from dispatcher.outcome import Attempted, Delivered, Gone, TryAgain
-from dispatcher.send import KEPT_BYTES, Sender
+from dispatcher.send import Sender
 from tests.builders import NOON, SECRET, an_endpoint
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -1,0 +1,64 @@
+"""Where does a name lead? To addresses that were vetted, remembered for a short while, asked for once at a time."""
+
+import asyncio
+import socket
+import time
+from types import TracebackType
+from typing import Self
+
+from aiohttp.abc import AbstractResolver
+
+from dispatcher.egress import DNS_CACHE_SECONDS
+
+MOST_NAMES = 4096
+
+Addresses = tuple[str, ...]
+
+
+class Names:
+    """In front of a resolver that vets what it finds. Owns the questions under way, not the resolver: `async with`."""
+
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+        self._known: dict[str, tuple[float, Addresses]] = {}
+        self._asked: dict[str, asyncio.Task[Addresses]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        questions = [*self._asked.values()]
+        for question in questions:
+            question.cancel()
+        await asyncio.gather(*questions, return_exceptions=True)
+
+    async def addresses(self, host: str) -> Addresses:
+        known = self._known.get(host)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        # A lookup cannot be taken back from its thread. So who asks while one is under way waits for that one, and who
+        # gives up does not end it: a dead name server holds one thread for each name, not one for each attempt.
+        question = self._asked.get(host)
+        if question is None:
+            question = self._asked[host] = asyncio.create_task(self._ask(host))
+            question.add_done_callback(_hear)
+        return await asyncio.shield(question)
+
+    async def _ask(self, host: str) -> Addresses:
+        try:
+            found = await self._resolver.resolve(host, 0, socket.AF_UNSPEC)
+        finally:
+            del self._asked[host]
+        if len(self._known) >= MOST_NAMES:
+            self._known.clear()
+        addresses = tuple(dict.fromkeys(result["host"] for result in found))
+        self._known[host] = (time.monotonic() + DNS_CACHE_SECONDS, addresses)
+        return addresses
+
+
+def _hear(question: asyncio.Task[Addresses]) -> None:
+    """All who asked may have given up by now: its failure is nobody's surprise."""
+    if not question.cancelled():
+        question.exception()

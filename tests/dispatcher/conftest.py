@@ -1,0 +1,16 @@
+"""What is about sockets has to hold on both event loops; what stands above them is tested on one."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+ON_BOTH_LOOPS = frozenset({"test_client.py", "test_http_conformance.py"})
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
+    one: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
+    return {**one, "uvloop": uvloop.new_event_loop} if item.path.name in ON_BOTH_LOOPS else one
