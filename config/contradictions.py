@@ -1,4 +1,5 @@
-"""Do the tables agree with one another? Twice the same id, accounts and providers that do not exist.
+"""Do the tables agree with one another? Twice the same id, accounts and providers that do not exist, one key without
+the other.
 
 Works on the tables as they were read, so that these mistakes are reported together with those inside the values; what
 is not even of the right type is left to the reader of values.
@@ -28,6 +29,7 @@ def contradictions(tables: Mapping[str, object], *, providers: Collection[str] |
         *(mistake for name, keys in _UNIQUE for mistake in _repeated(tables, name, keys)),
         *(mistake for name in _OWNED for mistake in _orphans(tables, name)),
         *(_unknown_providers(tables, providers) if providers is not None else ()),
+        *_unpresentable(tables),
     ]
 
 
@@ -60,6 +62,21 @@ def _unknown_providers(tables: Mapping[str, object], providers: Collection[str])
             yield Mistake(
                 place(("sources", index, "provider"), tables),
                 f'expected one of {", ".join(sorted(providers))}, got "{provider}"{_hint(provider, providers)}',
+            )
+
+
+def _unpresentable(tables: Mapping[str, object]) -> Iterator[Mistake]:
+    """Client certificates that nobody would ever see."""
+    for index, table in _entries(tables, "endpoints"):
+        certificate = _text(table, "client_certificate")
+        if _text(table, "client_key") and not certificate:
+            yield Mistake(
+                place(("endpoints", index, "client_key"), tables), "expected client_certificate beside it, got none"
+            )
+        if certificate and _text(table, "url").lower().startswith("http://"):
+            yield Mistake(
+                place(("endpoints", index, "client_certificate"), tables),
+                "expected an https:// url beside it: a certificate is shown in TLS alone",
             )
 
 

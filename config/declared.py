@@ -5,7 +5,7 @@ the rest, so that starting twice does not change a webhook URL.
 """
 
 from config.settings import Settings
-from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Source, SourceId
+from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Header, Source, SourceId
 
 
 def accounts(settings: Settings) -> tuple[Account, ...]:
@@ -64,6 +64,10 @@ def endpoints(settings: Settings) -> tuple[Endpoint, ...]:
             changes_only=table.changes_only,
             rate=table.rate,
             max_in_flight=table.max_in_flight,
+            headers=tuple(Header(name=name, value=value.get_secret_value()) for name, value in table.headers.items()),
+            client_certificate=table.client_certificate,
+            client_key=table.client_key,
+            proxy=table.proxy,
         )
         for table in settings.endpoints
     )

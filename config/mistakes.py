@@ -14,7 +14,19 @@ from config.urls import without_secrets
 Place = Sequence[str | int]
 """Where it stands: ("endpoints", 0, "url")."""
 
-_SECRETS = frozenset({"api_key", "api_secret", "signature_secret", "token", "secret"})
+_SECRETS = frozenset(
+    {
+        "api_key",
+        "api_secret",
+        "headers",
+        "old_secret_keys",
+        "proxy",
+        "secret",
+        "secret_key",
+        "signature_secret",
+        "token",
+    }
+)
 _LONGEST_SHOWN = 60
 _EXPECTED = {
     "bool_parsing": "true or false",

@@ -13,7 +13,10 @@ from config.fields import (
     Count,
     Duration,
     EventPatterns,
+    FilePath,
+    Headers,
     Id,
+    ProxyUrl,
     Rate,
     SigningSecret,
     Token,
@@ -75,3 +78,7 @@ class EndpointTable(BaseModel):
     changes_only: bool = False
     rate: Rate = ""
     max_in_flight: Count = 16
+    headers: Headers = {}
+    client_certificate: FilePath = ""
+    client_key: FilePath = ""
+    proxy: ProxyUrl = Field(default="", repr=False)

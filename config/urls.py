@@ -29,6 +29,14 @@ def wrong_with_public_url(value: str) -> str:
     return wrong if value else ""
 
 
+def wrong_with_proxy_url(value: str) -> str:
+    parts = _split(value)
+    is_plain = parts is not None and parts.path in {"", "/"} and not parts.query and not parts.fragment
+    if value and (parts is None or not is_plain or parts.scheme not in WEB_SCHEMES or not parts.hostname):
+        return "an http:// or https:// URL of host and port, as in http://user:password@proxy.example.com:3128"
+    return ""
+
+
 def wrong_with_store_url(value: str) -> str:
     if not value:
         return ""

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from config import sections
 from config.environment import Environment
+from config.secret_keys import seals_of
 from config.settings import DEFAULT_FILE, Settings, load
 from config.urls import without_secrets
 from consent.directory import Directory
@@ -52,7 +53,12 @@ async def writing(settings: Settings) -> AsyncIterator[Store]:
 
 async def directory_of(settings: Settings) -> Directory:
     async with reading(settings) as store:
-        return await Registry(store).directory()
+        return await registry_in(store, settings).directory()
+
+
+def registry_in(store: Store, settings: Settings) -> Registry:
+    """With the keys that open what is sealed in it."""
+    return Registry(store, seals_of(settings.store))
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """What becomes of the registry when the declarative tables are applied? Added or changed, never removed.
 
 A token or secret that the file leaves out is kept where there is one, and generated where there is none, so that
-applying twice does not change a webhook URL.
+applying twice does not change a webhook URL. A secret that was rotated is not rotated back (rotation.py).
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from consent.directory import Directory
 from consent.ledger import Registry
 from consent.model import Account, Campaign, Endpoint, Source
 from console.credentials import Random, new_signing_secret, new_token
+from console.rotation import digest, reconciled
 
 Row = Account | Campaign | Source | Endpoint
 
@@ -69,10 +70,9 @@ def _endpoint(row: Endpoint, directory: Directory, random: Random) -> Planned:
     known = directory.endpoints.get(row.id)
     if known is not None:
         # Whether it is disabled is not the file's to say.
-        kept = replace(row, secrets=row.secrets or known.secrets, disabled=known.disabled)
-        return _compared("endpoint", row.id, known, kept)
+        return _compared("endpoint", row.id, known, replace(reconciled(row, known), disabled=known.disabled))
     if row.secrets:
-        return _compared("endpoint", row.id, None, row)
+        return _compared("endpoint", row.id, None, replace(row, declared_secret=digest(row.secrets[0])))
     secret = new_signing_secret(random)
     planned = _compared("endpoint", row.id, None, replace(row, secrets=(secret,)))
     return replace(planned, step=replace(planned.step, secret=secret))

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 from urllib.parse import urlsplit
 
 from config.settings import Settings
+from config.urls import without_secrets
 from consent.directory import Directory
 from consent.ledger import Server, unsafe
+from consent.ledger.registry import Sealing
+from consent.ledger.sealing import Seals
+from consent.model import Endpoint
 from console.addresses import public_url
 from console.lookup import source_name, sources_of
 from console.moments import roughly
@@ -16,6 +21,7 @@ from dispatcher.retry import RetryPolicy
 
 CLOCK_TOLERATED_MS = 1000
 CLOCK_UNBEARABLE_MS = 60_000
+CERTIFICATE_SOON = timedelta(days=21)
 _HERE = {"127.0.0.1", "::1", "localhost"}
 _NEVER_SIGNING = {"skycore"}
 _SIGNING_THE_URL = {"plivo", "twilio"}
@@ -89,6 +95,47 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
     for endpoint in directory.endpoints.values():
         if endpoint.disabled:
             yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}")
+    yield from of_proxies(directory, settings)
+
+
+def of_secrets(sealing: Sealing, seals: Seals, settings: Settings) -> Finding:
+    """How the tokens and secrets of the registry are kept."""
+    key, rows = seals.newest, sealing.newest + sealing.older + sealing.plain
+    if key is None and settings.store.is_embedded and not sealing.keys:
+        return ok("secrets", "in plain text until `consent-relay up` starts the store: it makes a key then")
+    if key is None:
+        return warning(
+            "secrets",
+            "written to the store in plain text: set store.secret_key to what `consent-relay secrets new-key` prints, in every "
+            "process, then run `consent-relay secrets reencrypt`",
+        )
+    if sealing.plain or sealing.older:
+        return warning(
+            "secrets",
+            f"of {rows} rows with secrets, {sealing.plain} have some in plain text and {sealing.older} under another "
+            f"key than {key.id}: run `consent-relay secrets reencrypt`",
+        )
+    idle = "; nothing under store.old_secret_keys" if settings.store.old_secret_keys else ""
+    return ok("secrets", f"encrypted under the key {key.id}{idle}")
+
+
+def of_certificate(endpoint: Endpoint, expiry: datetime, now: datetime) -> Finding:
+    told = f"{endpoint.id} shows {endpoint.client_certificate}, which"
+    if expiry <= now:
+        return bad("certificate", f"{told} ended on {expiry:%Y-%m-%d}: replace the file, then restart the dispatchers")
+    if expiry - now < CERTIFICATE_SOON:
+        return warning("certificate", f"{told} ends on {expiry:%Y-%m-%d}: replace it in time")
+    return ok("certificate", f"{told} is good until {expiry:%Y-%m-%d}")
+
+
+def of_proxies(directory: Directory, settings: Settings) -> Iterator[Finding]:
+    own = sorted(endpoint.id for endpoint in directory.endpoints.values() if endpoint.proxy)
+    everywhere = settings.dispatcher.proxy
+    if everywhere or own:
+        through = f"notifications go through {without_secrets(everywhere)}" if everywhere else f"{_some(own)} by proxy"
+        yield warning(
+            "egress", f"{through}: what a proxy may reach is its to say, dispatcher.egress_allow does not bind it"
+        )
 
 
 def of_settings(settings: Settings) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "events": "Watch what happens.",
     "deliveries": "Who has been told, who has not, and why.",
     "simulate": "Send a webhook as a provider would, to see it all work.",
+    "secrets": "How the store keeps tokens and secrets: encrypted, under which key.",
     "doctor": "Check this installation, and say what is wrong.",
 }
 """Each word is a module of console/commands/."""

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from config.settings import Settings
 from consent.errors import Misconfigured
-from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Registry, Store
+from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Store
 from consent.model import Endpoint, Event, EventId, EventType
-from console.access import reading, writing
+from console.access import reading, registry_in, writing
 from console.eventlines import EventLine, line_of, shown
 from console.lookup import endpoint_meant
 from console.moments import moment
@@ -60,7 +60,7 @@ class Retried:
 async def listed(settings: Settings, name: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
     async with reading(settings) as store:
         found: list[Owed] = []
-        for endpoint in await _endpoints(store, name):
+        for endpoint in await _endpoints(store, settings, name):
             look = Backlog(store).dead if only_dead else Backlog(store).owed
             found += await look(endpoint.id, limit=limit - len(found))
             if len(found) >= limit:
@@ -73,7 +73,7 @@ async def story(settings: Settings, event_id: EventId) -> Story:
     async with reading(settings) as store:
         event = await _event(store, event_id)
         attempts = await Backlog(store).attempts(event_id)
-        endpoints = (await Registry(store).directory()).endpoints_of(event.account)
+        endpoints = (await registry_in(store, settings).directory()).endpoints_of(event.account)
         deliveries = [
             await _delivery(store, event, endpoint, attempts, mask_numbers=mask_numbers) for endpoint in endpoints
         ]
@@ -88,7 +88,7 @@ async def retry(settings: Settings, event_id: EventId, name: str | None) -> list
     """Of one event: to one endpoint, or to all that are owed it."""
     async with writing(settings) as store:
         event = await _event(store, event_id)
-        endpoints = [e for e in await _endpoints(store, name) if e.account == event.account]
+        endpoints = [e for e in await _endpoints(store, settings, name) if e.account == event.account]
         retried = [await _retried(store, endpoint, event) for endpoint in endpoints]
     return retried if name else [each for each in retried if each.result != "unknown"]
 
@@ -96,7 +96,7 @@ async def retry(settings: Settings, event_id: EventId, name: str | None) -> list
 async def retry_dead(settings: Settings, name: str) -> list[Retried]:
     """All that an endpoint was given up on, the oldest of each number first."""
     async with writing(settings) as store:
-        (endpoint,) = await _endpoints(store, name)
+        (endpoint,) = await _endpoints(store, settings, name)
         retried = []
         for owed in reversed(await Backlog(store).dead(endpoint.id, limit=_DEEPEST)):
             event = await Ledger(store).event(owed.event)
@@ -108,8 +108,8 @@ async def retry_dead(settings: Settings, name: str) -> list[Retried]:
     return retried
 
 
-async def _endpoints(store: Store, name: str | None) -> Sequence[Endpoint]:
-    directory = await Registry(store).directory()
+async def _endpoints(store: Store, settings: Settings, name: str | None) -> Sequence[Endpoint]:
+    directory = await registry_in(store, settings).directory()
     if name is not None:
         return (endpoint_meant(directory, name),)
     return sorted(directory.endpoints.values(), key=lambda endpoint: endpoint.id)

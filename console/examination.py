@@ -1,18 +1,22 @@
 """What is there to see? Configuration, store and processes, each looked at even when another is away."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
+from config.client_certificates import expiry, unpresentable
+from config.secret_keys import seals_of
 from config.settings import Settings, load
 from consent.errors import ConsentError, Misconfigured
-from consent.ledger import Registry, Store
+from consent.ledger import Store
 from consent.ledger.keys import REGISTRY_META
 from consent.ledger.store import inspect
+from consent.model import Endpoint
 from console import checkup
-from console.access import named, opened
+from console.access import named, opened, registry_in
 from console.addresses import local_url
 from console.checkup import Finding, bad, ok, warning
 from console.server_binary import find_binary
@@ -65,8 +69,25 @@ async def _reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     yield checkup.of_layout(kept.decode() if kept else None, settings)
     seconds, microseconds = await store.redis.time()
     yield checkup.of_clocks(round(seconds * 1000 + microseconds / 1000 - time.time_ns() / 1_000_000))
-    for finding in checkup.of_registry(await Registry(store).directory(), settings):
+    try:
+        registry = registry_in(store, settings)
+        yield checkup.of_secrets(await registry.sealing(), seals_of(settings.store), settings)
+        directory = await registry.directory()
+    except Misconfigured as wrong:
+        yield bad("secrets", str(wrong))
+        return
+    for finding in checkup.of_registry(directory, settings):
         yield finding
+    for finding in certificates(directory.endpoints.values(), now=datetime.now(UTC)):
+        yield finding
+
+
+def certificates(endpoints: Iterable[Endpoint], *, now: datetime) -> Iterator[Finding]:
+    """As they are here: a dispatcher on another machine reads its own."""
+    shown = [endpoint for endpoint in endpoints if endpoint.client_certificate]
+    wrong = unpresentable(shown)
+    yield from (bad("certificate", told) for told in wrong.values())
+    yield from (checkup.of_certificate(each, expiry(each), now) for each in shown if each.id not in wrong)
 
 
 async def processes(settings: Settings) -> list[Finding]:

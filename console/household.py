@@ -11,12 +11,12 @@ from pathlib import Path
 
 import aiohttp
 
+from config.secret_keys import ensure_key
 from config.settings import Settings
 from consent.errors import StoreUnavailable
-from consent.ledger import Registry
 from consent.model import Source
 from console import applying, demo, embedded
-from console.access import writing
+from console.access import registry_in, writing
 from console.addresses import local_url
 from console.applying import Step
 from console.child import Child
@@ -41,7 +41,7 @@ async def children(settings: Settings, file: Path | None, beginning: Beginning) 
     environment = {**os.environ, "CONSENT_RELAY_CONFIG": str(file)} if file else None
     receiver, dispatcher = settings.receiver, settings.dispatcher
     return [
-        *([await embedded.prepared(settings.store)] if settings.store.is_embedded else []),
+        *([await _store(settings)] if settings.store.is_embedded else []),
         Child(
             name="receiver",
             command=_module("receiver"),
@@ -59,10 +59,17 @@ async def children(settings: Settings, file: Path | None, beginning: Beginning) 
     ]
 
 
+async def _store(settings: Settings) -> Child:
+    """With a key for its secrets, before anybody writes any."""
+    child = await embedded.prepared(settings.store)
+    ensure_key(settings.store)
+    return child
+
+
 async def prepare(settings: Settings, beginning: Beginning, *, may_demonstrate: bool) -> None:
     """Apply what is declared; where nothing is, and nobody was ever registered, make something to play with."""
     async with writing(settings) as store:
-        registry = Registry(store)
+        registry = registry_in(store, settings)
         directory = await registry.directory()
         if may_demonstrate and settings.declares_nothing and directory.version == 0:
             beginning.sample = demo.registry(secrets.token_bytes(demo.RANDOM_BYTES))

@@ -12,6 +12,8 @@ REMEDIES = {
     "timeout": "it took the request and did not answer in time: answer first, work later; or raise dispatcher.timeout",
     "bad_response": "what it answered is not HTTP: check the port",
     "bad_url": "the URL leads nowhere: `consent-relay endpoint add --replace` with a better one",
+    "bad_certificate": "its client certificate cannot be shown: `consent-relay doctor` says which file is wrong",
+    "proxy_failed": "the proxy cannot be reached, or refuses: check dispatcher.proxy, its password and its rules",
     "bad_secret": "its secret cannot sign: `consent-relay endpoint add --replace --secret …` with a better one",
 }
 _STATUSES = {

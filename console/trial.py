@@ -46,7 +46,7 @@ class Trial:
 async def attempted(endpoint: Endpoint, directory: Directory, settings: Settings, *, nonce: str, now: UnixMs) -> Trial:
     event = sample(endpoint, directory, nonce=nonce, now=now)
     sending = settings.dispatcher
-    async with Sender(timeout=sending.timeout, egress_allow=sending.egress_allow) as sender:
+    async with Sender(timeout=sending.timeout, egress_allow=sending.egress_allow, proxy=sending.proxy) as sender:
         tried = await sender.send(endpoint, event.id, body(event, endpoint.format, directory), now)
     return Trial(
         endpoint=endpoint.id,

@@ -17,7 +17,7 @@ async def serve(settings: Settings) -> None:
     where, sending = settings.store, settings.dispatcher
     async with (
         Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store,
-        Sender(timeout=sending.timeout, egress_allow=sending.egress_allow) as sender,
+        Sender(timeout=sending.timeout, egress_allow=sending.egress_allow, proxy=sending.proxy) as sender,
     ):
         await Dispatcher(settings, store, sender).serve(stop)
 

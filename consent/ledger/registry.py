@@ -1,67 +1,95 @@
 """Who is registered? Accounts, campaigns, sources and endpoints, in tables of the store with one version number.
 
 Every process keeps a `Directory` and renews it when the version moves; nobody asks the store who is registered while a
-request waits.
+request waits. Secrets are sealed on their way in (rows.py, sealing.py), and opened when the directory is read.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from consent.directory import Directory
+from consent.errors import StoreUnavailable
+from consent.ledger import rows
 from consent.ledger.keys import REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
+from consent.ledger.rows import Row, RowT
+from consent.ledger.sealing import UNSEALED, Seals, key_of
 from consent.ledger.store import Store
 from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Source
 
-Row = Account | Campaign | Source | Endpoint
-RowT = TypeVar("RowT", Account, Campaign, Source, Endpoint)
-
-_TABLES: Mapping[type[Row], str] = {
-    Account: "accounts",
-    Campaign: "campaigns",
-    Source: "sources",
-    Endpoint: "endpoints",
-}
 _DISABLED = "disabled"
 """Why an endpoint is disabled lies beside the endpoints, so that applying the configuration does not enable one."""
-_KEPT_APART = {"disabled"}
+_TRIES = 20
+_TOO_LATE = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """How the secrets in the store are kept, counted by rows."""
+
+    newest: int
+    older: int
+    """With a secret under an older key, or under one that is not configured."""
+    plain: int
+    """With a secret that anybody can read who reads the store."""
+    keys: frozenset[str]
+    """The names of all keys in use."""
 
 
 class Registry:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, seals: Seals = UNSEALED) -> None:
         self._store = store
+        self._seals = seals
 
     async def directory(self) -> Directory:
-        """Everything registered, read in one transaction."""
+        """Everything registered, read in one transaction. Raises Misconfigured for a secret that no key opens: who went
+        on without it would refuse good webhooks, or sign with garbage."""
         async with self._store.redis.pipeline(transaction=True) as pipe:
             pipe.get(REGISTRY_VERSION)
-            for table in (*_TABLES.values(), _DISABLED):
+            for table in (*rows.TABLES.values(), _DISABLED):
                 pipe.hgetall(registry_table(table))
             version, accounts, campaigns, sources, endpoints, disabled = await pipe.execute()
         return Directory.of(
             int(version or 0),
-            accounts=_rows(Account, accounts),
-            campaigns=_rows(Campaign, campaigns),
-            sources=_rows(Source, sources),
+            accounts=self._rows(Account, accounts),
+            campaigns=self._rows(Campaign, campaigns),
+            sources=self._rows(Source, sources),
             endpoints=(
                 replace(endpoint, disabled=disabled.get(endpoint.id.encode(), b"").decode())
-                for endpoint in _rows(Endpoint, endpoints)
+                for endpoint in self._rows(Endpoint, endpoints)
             ),
         )
 
+    async def ensure_readable(self) -> None:
+        """Before a process starts in earnest: raise Misconfigured where it lacks a key. An absent store may come."""
+        with suppress(StoreUnavailable):
+            await self.directory()
+
     async def put(self, row: Row) -> int:
         """Add or replace; returns the registry's version. Unchanged rows change nothing."""
-        return await self._enroll(_TABLES[type(row)], _row_id(row), _encode(row), "put")
+        return await self._enroll(rows.TABLES[type(row)], rows.row_id(row), rows.encoded(row, self._seals), "put")
 
     async def discover(self, campaign: Campaign) -> int:
         """Add a campaign unless it is there."""
-        return await self._enroll(_TABLES[Campaign], _row_id(campaign), _encode(campaign), "new")
+        table = rows.TABLES[Campaign]
+        return await self._enroll(table, rows.row_id(campaign), rows.encoded(campaign, self._seals), "new")
+
+    async def revise(self, kind: type[RowT], name: str, change: Callable[[RowT], RowT]) -> RowT | None:
+        """Change a row that somebody else may be changing too: neither loses what the other wrote. None: there is none.
+        `change` may be asked more than once."""
+        for _ in range(_TRIES):
+            text = await self._store.redis.hget(registry_table(rows.TABLES[kind]), name)
+            if text is None:
+                return None
+            changed = change(rows.decoded(kind, name, text.decode(), self._seals))
+            if await self._swap(rows.TABLES[kind], name, text.decode(), rows.encoded(changed, self._seals)):
+                return changed
+        raise StoreUnavailable(f"{rows.TABLES[kind]} {name} is being changed all the time: try again")
 
     async def remove(self, row: Row) -> int:
         if isinstance(row, Endpoint):
             await self.enable(row.id)
-        return await self._enroll(_TABLES[type(row)], _row_id(row), "", "put")
+        return await self._enroll(rows.TABLES[type(row)], rows.row_id(row), "", "put")
 
     async def disable(self, endpoint: EndpointId, reason: str) -> int:
         """Stop sending; what is owed is held. An earlier reason stays."""
@@ -73,29 +101,47 @@ class Registry:
     async def version(self) -> int:
         return int(await self._store.redis.get(REGISTRY_VERSION) or 0)
 
-    async def _enroll(self, table: str, row_id: str, row: str, mode: str) -> int:
+    async def reseal(self) -> int:
+        """Seal every secret with the newest key, or, without one, write it plain. Returns how many rows changed.
+
+        A row that somebody else writes meanwhile is left to the next call, if he has not the newest key.
+        """
+        count = 0
+        for kind, table in rows.TABLES.items():
+            for name, text in await self._texts(table):
+                again = rows.resealed(kind, name, text, self._seals)
+                count += again != text and await self._swap(table, name, text, again)
+        return count
+
+    async def sealing(self) -> Sealing:
+        """Opens nothing: can be told whatever the keys are."""
+        found = [
+            list(rows.secrets_of(kind, text))
+            for kind, table in rows.TABLES.items()
+            for _, text in await self._texts(table)
+        ]
+        kept = [{key_of(secret) for secret in secrets} for secrets in found if secrets]
+        newest = {self._seals.newest.id} if self._seals.newest else {""}
+        return Sealing(
+            newest=sum(keys == newest != {""} for keys in kept),
+            older=sum(bool(keys - newest - {""}) for keys in kept),
+            plain=sum("" in keys for keys in kept),
+            keys=frozenset().union(*kept) - {""},
+        )
+
+    async def _texts(self, table: str) -> list[tuple[str, str]]:
+        kept = await self._store.redis.hgetall(registry_table(table))
+        return [(name.decode(), text.decode()) for name, text in kept.items()]
+
+    def _rows(self, kind: type[RowT], table: dict[bytes, bytes]) -> list[RowT]:
+        return [rows.decoded(kind, name.decode(), text.decode(), self._seals) for name, text in table.items()]
+
+    async def _swap(self, table: str, name: str, before: str, after: str) -> bool:
+        return await self._enroll(table, name, after, "swap", before) != _TOO_LATE
+
+    async def _enroll(self, table: str, name: str, row: str, *mode: str) -> int:
         keys = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES)
-        return int(await self._store.commit.call("enroll", keys, (row_id, row, mode)))
-
-
-def _row_id(row: Row) -> str:
-    return row.id if isinstance(row, Account | Endpoint) else f"{row.account}/{row.id}"
-
-
-def _encode(row: Row) -> str:
-    values = {name: value for name, value in asdict(row).items() if name not in _KEPT_APART}
-    return json.dumps(values, separators=(",", ":"), sort_keys=True)
-
-
-def _rows(kind: type[RowT], table: Mapping[bytes, bytes]) -> list[RowT]:
-    """Unknown fields are skipped: a newer process may have written the row."""
-    known = {field.name for field in fields(kind)}
-    rows = []
-    for text in table.values():
-        values: dict[str, Any] = json.loads(text)
-        frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-        rows.append(kind(**frozen))
-    return rows
+        return int(await self._store.commit.call("enroll", keys, (name, row, *mode)))
 
 
 class Watch:

@@ -8,9 +8,8 @@ import typer
 from rich.text import Text
 
 from config.settings import Settings
-from consent.ledger import Registry
 from console import applying
-from console.access import screen_of, settings_of, writing
+from console.access import registry_in, screen_of, settings_of, writing
 from console.applying import Step
 from console.invocation import single
 from console.terminal import Column, Listing
@@ -37,7 +36,7 @@ def apply(ctx: typer.Context) -> None:
 
 async def applied(settings: Settings) -> tuple[Step, ...]:
     async with writing(settings) as store:
-        registry = Registry(store)
+        registry = registry_in(store, settings)
         planned = applying.plan(settings, await registry.directory(), secrets.token_bytes)
         return await applying.carry_out(planned, registry)
 

@@ -9,10 +9,9 @@ import typer
 from config.settings import Settings
 from consent.directory import Directory
 from consent.errors import Misconfigured
-from consent.ledger import Registry
 from consent.model import Campaign
 from console import typed
-from console.access import directory_of, screen_of, settings_of, writing
+from console.access import directory_of, registry_in, screen_of, settings_of, writing
 from console.invocation import examples, family
 from console.lookup import account_meant, accounts_meant
 from console.terminal import Column, Listing
@@ -74,7 +73,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 async def added(settings: Settings, new: Campaign, *, may_replace: bool) -> None:
     async with writing(settings) as store:
-        registry = Registry(store)
+        registry = registry_in(store, settings)
         known = (await registry.directory()).campaign(new.account, new.id)
         if known is not None and not known.discovered and not may_replace:
             raise Misconfigured(f"campaign {new.account}/{new.id} exists already: change it with --replace")

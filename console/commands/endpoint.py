@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from config.clock import system_clock
+from config.durations import milliseconds
 from config.settings import Settings
-from consent.model import BodyFormat, UnixMs
+from consent.model import BodyFormat, Millis, UnixMs
 from console import endpoints, typed
 from console.access import directory_of, screen_of, settings_of
 from console.credentials import new_signing_secret
-from console.endpoints import Added, Health
+from console.endpointlines import picture, table, told_of_added, told_of_rotated, told_of_trial
 from console.invocation import examples, family
 from console.lookup import endpoint_id, endpoint_meant
-from console.terminal import Column, Listing, clean
-from console.trial import Trial, attempted
+from console.terminal import clean
+from console.trial import attempted
 
 app = family("The URLs of your systems that want to know.")
 
@@ -31,6 +33,7 @@ Name = Annotated[
     epilog=examples(
         "consent-relay endpoint add acme/crm https://crm.example.com/hooks/consent",
         "consent-relay endpoint add acme/old https://old.example.com/postback --format wxml --changes-only",
+        'consent-relay endpoint add acme/erp https://erp.example.com/in --header "X-Api-Key: $KEY" --ed25519',
     )
 )
 def add(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -55,16 +58,31 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = False,
     max_in_flight: Annotated[int, typer.Option(help="At most so many requests at once.")] = 16,
     secret: Annotated[
-        str, typer.Option(help="The signing secret, whsec_…", show_default="a new one, printed once")
+        str, typer.Option(help="The signing secret, whsec_… or whsk_…", show_default="a new one, printed once")
     ] = "",
+    ed25519: Annotated[
+        bool, typer.Option("--ed25519", help="Sign by a key pair: prints the public key to verify with, not a secret.")
+    ] = False,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Send this header along. Repeat for more.")
+    ] = None,
+    client_certificate: Annotated[
+        str, typer.Option(metavar="PATH", help="PEM file to show in TLS, on the dispatchers' machines.")
+    ] = "",
+    client_key: Annotated[
+        str, typer.Option(metavar="PATH", help="Its private key, where the certificate's file does not hold it.")
+    ] = "",
+    proxy: Annotated[str, typer.Option(metavar="URL", help="Reach it through this HTTP proxy.")] = "",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Change the one that exists. It keeps its secret and what it is owed.")
+        bool, typer.Option("--replace", help="Change the one that exists. It keeps its secrets and what it is owed.")
     ] = False,
 ) -> None:
     """Tell a system about STOPs and STARTs. Prints the secret to verify our signatures with.
 
     Requests are signed as Standard Webhooks describes (standardwebhooks.com), where libraries that verify are listed.
     """
+    if ed25519 and (secret or replace):
+        raise typer.BadParameter("ed25519: makes a new key, so not with --secret; with --replace, use rotate-secret")
     settings = settings_of(ctx)
     account, _, own = endpoint_id(asyncio.run(directory_of(settings)), name).partition("/")
     new = typed.endpoint(
@@ -78,9 +96,13 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
             "campaigns": campaign,
             "changes_only": changes_only,
             "max_in_flight": max_in_flight,
+            "headers": headers_typed(header or ()),
+            "client_certificate": client_certificate,
+            "client_key": client_key,
+            "proxy": proxy,
         }
     )
-    made = new_signing_secret(secrets.token_bytes)
+    made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
     added = asyncio.run(endpoints.add(settings, new, new_secret=made, may_replace=replace))
     screen_of(ctx).show(added, told_of_added(added))
 
@@ -93,6 +115,39 @@ def list_(ctx: typer.Context) -> None:
     """
     healths = asyncio.run(endpoints.survey(settings_of(ctx)))
     screen_of(ctx).show(healths, table(healths))
+
+
+@app.command()
+def show(ctx: typer.Context, name: Name) -> None:
+    """Show all there is to one endpoint, but for its secrets: what it wants, and how it can know that it was us."""
+    detail = asyncio.run(endpoints.detail(settings_of(ctx), name, now=system_clock()))
+    screen_of(ctx).show(detail, picture(detail))
+
+
+@app.command(
+    "rotate-secret",
+    epilog=examples(
+        "consent-relay endpoint rotate-secret acme/crm               both sign for a day",
+        "consent-relay endpoint rotate-secret acme/crm --grace 0s    the old one leaked",
+        "consent-relay endpoint rotate-secret acme/crm --ed25519     from a shared secret to a key pair",
+    ),
+)
+def rotate_secret(
+    ctx: typer.Context,
+    name: Name,
+    grace: Annotated[str, typer.Option(help="How long the old secrets sign beside the new one.")] = "24h",
+    ed25519: Annotated[
+        bool, typer.Option("--ed25519", help="Sign by a key pair: prints the public key to verify with, not a secret.")
+    ] = False,
+) -> None:
+    """Sign with a new secret, and with the old ones until the grace ends.
+
+    Whoever verifies may change over at any time in between. No process has to be restarted.
+    """
+    made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
+    wait, now = _span(grace), system_clock()
+    rotated = asyncio.run(endpoints.rotate(settings_of(ctx), name, made, now=now, grace=wait))
+    screen_of(ctx).show(rotated, told_of_rotated(rotated))
 
 
 @app.command()
@@ -148,60 +203,19 @@ def test(ctx: typer.Context, name: Name) -> None:
         raise typer.Exit(1)
 
 
-def table(healths: Sequence[Health]) -> Listing:
-    return Listing(
-        (
-            Column("endpoint"),
-            Column("state", folds=True),
-            Column("owed", is_number=True),
-            Column("in flight", is_number=True),
-            Column("dead", is_number=True),
-            Column("format"),
-            Column("events", folds=True),
-            Column("url", folds=True),
-        ),
-        [
-            (
-                health.endpoint,
-                Text(f"disabled: {clean(health.disabled)}", style="red")
-                if health.disabled
-                else Text("enabled", style="green"),
-                str(health.owed),
-                str(health.in_flight),
-                Text(str(health.dead), style="red" if health.dead else ""),
-                health.format,
-                ", ".join(health.events),
-                health.url,
-            )
-            for health in healths
-        ],
-        when_empty="No endpoint yet: consent-relay endpoint add ACCOUNT/NAME https://…",
-    )
+def headers_typed(headers: Sequence[str]) -> dict[str, str]:
+    """As one writes them for HTTP: `X-Api-Key: abc`."""
+    parted = [header.partition(":") for header in headers]
+    if not all(colon for _, colon, _ in parted):
+        raise typer.BadParameter("header: expected 'NAME: VALUE'")
+    return {name.strip(): value.strip() for name, _, value in parted}
 
 
-def told_of_added(added: Added) -> Text:
-    lines = [Text.assemble(added.endpoint, (f"  {added.url}", "dim"))]
-    if added.secret:
-        lines += [Text.assemble(("secret  ", "dim"), added.secret, ("   shown this once: keep it", "dim"))]
-    if added.warning:
-        lines += [Text(added.warning, style="yellow")]
-    return Text("\n").join([*lines, Text(f"Try it: consent-relay endpoint test {added.endpoint}", style="dim")])
-
-
-def told_of_trial(trial: Trial) -> Text:
-    outcome = f"HTTP {trial.status}" if trial.status is not None else trial.error
-    lines = [
-        Text.assemble(
-            (trial.result, "bold green" if trial.result == "delivered" else "bold red"),
-            f"  {outcome} in {trial.ms} ms",
-            (f"  {trial.endpoint}  webhook-id {trial.webhook_id}", "dim"),
-        )
-    ]
-    if trial.remedy:
-        lines += [Text(trial.remedy)]
-    if trial.response:
-        lines += [Text(f"it said: {clean(trial.response[:200])}", style="dim")]
-    return Text("\n").join(lines)
+def _span(grace: str) -> Millis:
+    try:
+        return milliseconds(grace)
+    except ValueError as exc:
+        raise typer.BadParameter('grace: expected a duration, as in "24h" or "0s"') from exc
 
 
 def _is_declared(settings: Settings, endpoint: str) -> bool:

@@ -13,10 +13,9 @@ from config.durations import spelled
 from config.settings import Settings
 from consent.directory import Directory
 from consent.errors import Misconfigured
-from consent.ledger import Registry
 from consent.model import SignatureMethod, Source
 from console import demo, typed
-from console.access import directory_of, screen_of, settings_of, writing
+from console.access import directory_of, registry_in, screen_of, settings_of, writing
 from console.addresses import public_url
 from console.credentials import new_token
 from console.invocation import examples, family
@@ -94,7 +93,7 @@ def add(
 
 async def added(settings: Settings, new: Source) -> None:
     async with writing(settings) as store:
-        registry = Registry(store)
+        registry = registry_in(store, settings)
         if (await registry.directory()).source(new.account, new.id):
             raise Misconfigured(
                 f"source {source_name(new)} exists already: `consent-relay source list` has its URL; "

@@ -1,8 +1,21 @@
 """The tables of the file become the values of the domain."""
 
+from pathlib import Path
+
 from config.declared import accounts, campaigns, endpoints, sources
 from config.settings import judged
-from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Millis, Source, SourceId
+from consent.model import (
+    Account,
+    AccountId,
+    Campaign,
+    CampaignId,
+    Endpoint,
+    EndpointId,
+    Header,
+    Millis,
+    Source,
+    SourceId,
+)
 
 ACME = AccountId("acme")
 COMPLETE = judged(
@@ -44,6 +57,10 @@ COMPLETE = judged(
                 "changes_only": True,
                 "rate": "50/s",
                 "max_in_flight": 2,
+                "headers": {"X-Api-Key": "key", "Authorization": "Bearer abc"},
+                "client_certificate": "client.pem",
+                "client_key": "/etc/relay/client.key",
+                "proxy": "http://proxy.example.com:3128",
             }
         ],
     },
@@ -90,8 +107,20 @@ def test_what_is_written_is_carried_over() -> None:
             changes_only=True,
             rate="50/s",
             max_in_flight=2,
+            headers=(Header(name="X-Api-Key", value="key"), Header(name="Authorization", value="Bearer abc")),
+            client_certificate=str(Path.cwd() / "client.pem"),
+            client_key="/etc/relay/client.key",
+            proxy="http://proxy.example.com:3128",
         ),
     )
+
+
+def test_a_private_key_may_stand_where_a_shared_secret_may() -> None:
+    pair = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    endpoint = {"account": "acme", "id": "crm", "url": "https://crm.example.com/", "secret": pair}
+    settings = judged({"accounts": [{"id": "acme"}], "endpoints": [endpoint]}, {}, where="here")
+
+    assert endpoints(settings)[0].secrets == (pair,)
 
 
 def test_what_is_left_out_has_the_defaults_of_the_domain_and_no_secret_yet() -> None:

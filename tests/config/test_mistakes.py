@@ -36,6 +36,15 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         ("store", "data_dir", 5, "expected a path in quotes, got 5"),
         ("store", "partitions", 0, "expected a whole number from 1 to 1024, got 0"),
         ("store", "durability", "disk", 'expected one of "memory", "fsync" or "replicated", got "disk"'),
+        (
+            "store",
+            "secret_key",
+            "hunter2",
+            "expected 32 bytes in base64, as openssl rand -base64 32 prints them, got",
+        ),
+        ("store", "old_secret_keys", ["hunter2"], "store.old_secret_keys[0]: expected 32 bytes in base64"),
+        ("dispatcher", "proxy", "socks5://proxy:1080", "expected an http:// or https:// URL of host and port"),
+        ("dispatcher", "proxy", "user:hunter2@proxy:3128", "got something else (a secret, not shown)"),
         ("store", "retention", "0s", 'expected a duration above zero, as in "250ms"'),
         ("receiver", "host", "no host", "expected an address to listen on"),
         ("receiver", "port", 65536, "expected a port number from 0 to 65535, got 65536"),
@@ -85,6 +94,17 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
             {"url": "https://me:pass@host/"},
             'expected a URL without user:password@, which would end up in logs, got "https://…@host/"',
         ),
+        ("endpoints", {"proxy": "https://proxy/path"}, "expected an http:// or https:// URL of host and port"),
+        ("endpoints", {"headers": "X-Api-Key: k"}, 'expected a table of texts, as in { "X-Api-Key" = "…" }'),
+        ("endpoints", {"headers": {"X-Api-Key": 5}}, "expected a table of texts"),
+        ("endpoints", {"headers": {"Host": "h"}}, "expected headers that are not ours to set; Host is, got something"),
+        ("endpoints", {"client_certificate": 5}, "client_certificate: expected text in quotes"),
+        ("endpoints", {"client_key": "/k.pem"}, "client_key: expected client_certificate beside it, got none"),
+        (
+            "endpoints",
+            {"url": "http://crm.example.com/", "client_certificate": "/c.pem"},
+            "client_certificate: expected an https:// url beside it",
+        ),
         ("endpoints", {"events": ["consent.opt_out"]}, "expected one of *, api.*, api.response, consent.*"),
         ("endpoints", {"rate": "50/h"}, 'expected a rate, as in "50/s"'),
         ("endpoints", {"max_in_flight": 0}, "expected a whole number from 1 to 65536, got 0"),
@@ -111,6 +131,8 @@ def test_a_wrong_value_in_a_table_is_told_with_the_name_of_its_entry(
         ("sources", "token"),
         ("sources", "signature_secret"),
         ("endpoints", "secret"),
+        ("endpoints", "headers"),
+        ("endpoints", "proxy"),
     ],
 )
 def test_a_secret_is_never_told(table: str, key: str) -> None:
@@ -123,8 +145,19 @@ def test_a_secret_is_never_told(table: str, key: str) -> None:
     assert "hunter2" not in message
 
 
-@pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_aHVudGVyMg==", "whsec_hunter2!", "whsec_" + "A" * 92])
-def test_a_signing_secret_has_16_to_64_bytes_in_base64(secret: str) -> None:
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "hunter2",
+        "whsec_",
+        "whsec_aHVudGVyMg==",
+        "whsec_hunter2!",
+        "whsec_" + "A" * 92,
+        "whsk_aHVudGVyMg==",
+        "whsk_" + "A" * 86 + "==",
+    ],
+)
+def test_a_signing_secret_is_16_to_64_bytes_or_a_key_pair_in_base64(secret: str) -> None:
     tables = _registry()
     tables["endpoints"][0]["secret"] = secret
 

@@ -1,15 +1,19 @@
 """The doctor sees what is wrong, says what to do, and changes nothing."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from config.settings import judged
 from consent.directory import Directory
 from consent.ledger import Registry, Server, Store
+from consent.ledger.registry import Sealing
+from consent.ledger.sealing import UNSEALED, Key, Seals
 from consent.model import Account
-from console import checkup
+from console import checkup, examination
 from console.checkup import Finding
 from tests.builders import ACME, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
@@ -141,6 +145,61 @@ def test_an_exit_that_is_wide_open_is_told(allowed: list[str], level: str) -> No
     findings = list(checkup.of_settings(settings(dispatcher={"egress_allow": allowed})))
 
     assert level_of(findings, "egress") == level
+
+
+@pytest.mark.parametrize(("kept_at", "level"), [("", "ok"), ("redis://localhost", "warning")])
+def test_secrets_in_plain_text_are_a_fault_where_no_key_is_made_by_itself(kept_at: str, level: str) -> None:
+    plain = Sealing(newest=0, older=0, plain=2, keys=frozenset())
+
+    assert checkup.of_secrets(plain, UNSEALED, settings(store={"url": kept_at})).level == level
+
+
+@pytest.mark.parametrize("newest", [0, 3])
+@pytest.mark.parametrize(("older", "plain", "level"), [(0, 0, "ok"), (1, 0, "warning"), (0, 1, "warning")])
+def test_secrets_that_are_not_under_the_newest_key_are_counted(newest: int, older: int, plain: int, level: str) -> None:
+    kept = Sealing(newest=newest, older=older, plain=plain, keys=frozenset())
+
+    assert checkup.of_secrets(kept, Seals(Key(bytes(32))), settings()).level == level
+
+
+@pytest.mark.parametrize(
+    ("proxy", "of_the_endpoint", "told"),
+    [
+        ("", "", []),
+        ("http://me:hunter2@proxy:3128", "", ["notifications go through http://…@proxy:3128"]),
+        ("", "http://me:hunter2@other:3128", ["acme/crm by proxy"]),
+    ],
+)
+def test_it_is_told_that_a_proxy_is_not_bound_by_the_guard(proxy: str, of_the_endpoint: str, told: list[str]) -> None:
+    directory = Directory.of(1, endpoints=(an_endpoint(proxy=of_the_endpoint),))
+
+    findings = list(checkup.of_proxies(directory, settings(dispatcher={"proxy": proxy})))
+
+    assert [finding.text.partition(": what")[0] for finding in findings] == told
+
+
+@pytest.mark.parametrize(("days", "level"), [(-1, "bad"), (0, "bad"), (20, "warning"), (30, "ok")])
+def test_the_end_of_a_client_certificate_is_told_in_time(tmp_path: Path, days: int, level: str) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    file = tmp_path / "client.pem"
+    issued = trustme.CA().issue_cert("relay@example.com", not_after=now + timedelta(days=days))
+    issued.private_key_and_cert_chain_pem.write_to_path(file)
+
+    (finding,) = examination.certificates([an_endpoint(client_certificate=str(file)), an_endpoint("other")], now=now)
+
+    assert (finding.subject, finding.level) == ("certificate", level)
+    assert str(file) in finding.text
+
+
+def test_a_client_certificate_that_is_not_there_is_told_by_its_key(cli: CommandLine, tmp_path: Path) -> None:
+    async def register(store: Store) -> None:
+        await Registry(store).put(an_endpoint(client_certificate=str(tmp_path / "gone.pem")))
+
+    cli.in_store(register)
+
+    told = {finding["subject"]: finding for finding in cli.json("doctor", exit_code=1)}
+    assert told["certificate"]["level"] == "bad"
+    assert 'endpoints "acme/crm".client_certificate' in told["certificate"]["text"]
 
 
 def test_the_registry_of_a_running_store_is_counted(cli: CommandLine) -> None:

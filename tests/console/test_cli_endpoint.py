@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from consent.ledger import Ledger, Queue, Registry, Store
-from consent.model import Account, EndpointId, Partition
+from consent.model import Account, Endpoint, EndpointId, Partition
 from console.remedies import REMEDIES, remedy_for
 from dispatcher.failure import CONNECT_WORDS, WORDS
 from dispatcher.routing import route
+from dispatcher.signing import public_key
 from tests.builders import ACME, SECRET, a_campaign, a_stop, an_endpoint
 from tests.console.command_line import CommandLine
 
@@ -174,6 +176,7 @@ def test_the_list_tells_what_is_owed_and_why_nothing_is_sent(cli: CommandLine) -
         "owed": 1,
         "in_flight": 0,
         "dead": 0,
+        "public_keys": [],
     }
     assert "disabled: maintenance" in cli.run("endpoint", "list")
 
@@ -217,3 +220,113 @@ def test_an_own_name_that_two_accounts_use_has_to_be_qualified(cli: CommandLine)
     cli.in_store(register)
 
     assert "acme/crm or zebra/crm" in cli.run("endpoint", "disable", "crm", exit_code=1)
+
+
+# ── signing, headers, and the way there ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_pair_shows_its_public_key_and_never_the_private_one(cli: CommandLine) -> None:
+    added = cli.json("endpoint", "add", "crm", "https://x.example/", "--ed25519")
+    (health,) = cli.json("endpoint", "list")
+    detail = cli.json("endpoint", "show", "crm")
+
+    endpoint = cli.in_store(_crm)
+    assert (added["secret"], added["public_key"]) == ("", public_key(endpoint.secrets[0]))
+    assert health["public_keys"] == [added["public_key"]]
+    assert detail["secrets"] == [{"version": "v1a", "public_key": added["public_key"], "until": None}]
+    shown = cli.run("endpoint", "list") + cli.run("endpoint", "show", "crm")
+    assert shown.count(added["public_key"]) == 2
+    assert "whsk_" not in shown
+
+
+@pytest.mark.parametrize("other", [("--secret", SECRET), ("--replace",)])
+def test_a_new_key_pair_is_not_made_where_a_secret_stays(cli: CommandLine, other: tuple[str, ...]) -> None:
+    add = ("endpoint", "add", "crm", "https://x.example/", "--ed25519")
+
+    assert "rotate-secret" in cli.run(*add, *other, exit_code=2)
+
+
+def test_a_rotation_prints_the_new_secret_once_and_both_sign_what_is_sent(cli: CommandLine, listener: Listener) -> None:
+    old = cli.json("endpoint", "add", "crm", listener.url())["secret"]
+
+    rotated = cli.json("endpoint", "rotate-secret", "crm", "--grace", "1h")
+    detail = cli.json("endpoint", "show", "crm")
+
+    assert rotated["secret"].startswith("whsec_")
+    assert rotated["signing"] == 2
+    assert [each["until"] for each in detail["secrets"]] == [None, rotated["until"]]
+    assert not {old, rotated["secret"]} & set(cli.run("endpoint", "show", "crm").split())
+    endpoint = cli.in_store(_crm)
+    assert endpoint.secrets == (rotated["secret"],)
+    assert [secret.value for secret in endpoint.retiring] == [old]
+
+
+def test_a_rotation_without_grace_ends_all_others(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+    cli.run("endpoint", "rotate-secret", "crm")
+
+    told = cli.run("endpoint", "rotate-secret", "crm", "--grace", "0s", "--ed25519")
+
+    endpoint = cli.in_store(_crm)
+    assert "do not sign any more" in told
+    assert public_key(endpoint.secrets[0]) in told
+    assert endpoint.retiring == ()
+
+
+@pytest.mark.parametrize("grace", ["soon", "-1h"])
+def test_a_grace_that_is_no_duration_is_wrong_usage_and_changes_nothing(cli: CommandLine, grace: str) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/", "--secret", SECRET)
+
+    assert "expected a duration" in cli.run("endpoint", "rotate-secret", "crm", "--grace", grace, exit_code=2)
+    assert cli.in_store(_crm).secrets == (SECRET,)
+
+
+def test_replacing_an_endpoint_takes_no_rotation_back(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+    cli.run("endpoint", "rotate-secret", "crm")
+    before = cli.in_store(_crm)
+
+    cli.run("endpoint", "add", "crm", "https://y.example/", "--replace")
+
+    assert cli.in_store(_crm) == replace(before, url="https://y.example/")
+
+
+def test_headers_certificate_and_proxy_are_kept_and_shown_without_what_is_secret(cli: CommandLine) -> None:
+    cli.run(
+        "endpoint", "add", "crm", "https://x.example/",
+        "--header", "X-Api-Key: hunter2", "--header", "Authorization:Bearer a:b",
+        "--client-certificate", "/etc/relay/c.pem", "--client-key", "/etc/relay/c.key",
+        "--proxy", "http://relay:hunter3@proxy.example.com:3128",
+    )  # fmt: skip
+
+    endpoint, detail = cli.in_store(_crm), cli.json("endpoint", "show", "crm")
+
+    assert [(header.name, header.value) for header in endpoint.headers] == [
+        ("X-Api-Key", "hunter2"),
+        ("Authorization", "Bearer a:b"),
+    ]
+    assert (endpoint.client_certificate, endpoint.client_key) == ("/etc/relay/c.pem", "/etc/relay/c.key")
+    assert detail["headers"] == ["X-Api-Key", "Authorization"]
+    assert detail["proxy"] == "http://…@proxy.example.com:3128"
+    shown = f"{endpoint!r} {detail} {cli.run('endpoint', 'show', 'crm')}"
+    assert "hunter" not in shown
+    assert "/etc/relay/c.pem with /etc/relay/c.key" in shown
+
+
+def test_headers_that_are_not_one_or_are_ours_are_wrong_usage(cli: CommandLine) -> None:
+    add = ("endpoint", "add", "crm", "https://x.example/", "--header")
+
+    assert "expected 'NAME: VALUE'" in cli.run(*add, "hunter2", exit_code=2)
+    told = cli.run(*add, "Host: hunter2", exit_code=2)
+    assert "headers: expected headers that are not ours to set; Host is" in told
+    assert "hunter2" not in told
+
+
+def test_behind_a_proxy_a_private_address_is_nobody_elses_business(cli: CommandLine) -> None:
+    cli.configure('[dispatcher]\nproxy = "http://proxy.example.com:3128"\n')
+
+    assert cli.json("endpoint", "add", "crm", "http://localhost:9/")["warning"] == ""
+
+
+async def _crm(store: Store) -> Endpoint:
+    return (await Registry(store).directory()).endpoints[EndpointId("acme/crm")]

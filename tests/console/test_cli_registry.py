@@ -7,7 +7,7 @@ import pytest
 
 from consent.ledger import Registry, Store
 from consent.model import Account, Endpoint
-from tests.builders import ACME, a_campaign, a_source, an_endpoint
+from tests.builders import ACME, SECRET, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
 
 DECLARED = """
@@ -134,6 +134,27 @@ def test_what_was_generated_or_disabled_outlives_the_next_apply(cli: CommandLine
     assert cli.json("source", "list") == urls
     assert cli.in_store(endpoint).secrets == secrets
     assert cli.in_store(endpoint).disabled
+
+
+def test_applying_takes_no_rotation_back_until_the_secret_is_changed_in_the_file(cli: CommandLine) -> None:
+    async def endpoint(store: Store) -> Endpoint:
+        return (await Registry(store).directory()).endpoints[an_endpoint().id]
+
+    def declare(secret: str) -> None:
+        cli.configure(DECLARED + f'secret = "{secret}"\n')
+
+    declare(SECRET)
+    cli.run("apply")
+    new = cli.json("endpoint", "rotate-secret", "crm", "--grace", "0s")["secret"]
+
+    again = {step["id"]: step["done"] for step in cli.json("apply")}
+    rotated = cli.in_store(endpoint).secrets
+    declare("whsec_" + "A" * 32)
+    changed = {step["id"]: step["fields"] for step in cli.json("apply")}
+
+    assert (again["acme/crm"], rotated) == ("unchanged", (new,))
+    assert changed["acme/crm"] == ["secrets", "declared_secret"]
+    assert cli.in_store(endpoint).secrets == ("whsec_" + "A" * 32,)
 
 
 def test_applying_removes_nothing(acme: CommandLine) -> None:

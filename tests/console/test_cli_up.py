@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,10 @@ async def test_a_newcomer_pastes_the_line_and_the_listener_hears_of_it(up: Up) -
     assert stopped == ["dispatcher", "receiver", "store"]
     for unwanted in ("Traceback", "process.died", "warning"):
         assert unwanted not in up.printed()
+    assert stat.S_IMODE((up.folder / "var" / "secret.key").stat().st_mode) == 0o600
+    kept = b"".join(file.read_bytes() for file in (up.folder / "var" / "store").iterdir())
+    assert b"demo/crm" in kept
+    assert [secret for secret in (added["secret"], url.rpartition("/")[2]) if secret.encode() in kept] == []
 
 
 def settings_for(store_url: str, **tables: object) -> Settings:

@@ -2,17 +2,25 @@
 
 import asyncio
 import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from consent.errors import Misconfigured, StoreUnavailable
 from consent.ledger import Registry, Store, Watch
 from consent.ledger.keys import registry_table
-from consent.ledger.registry import Row
-from consent.model import Account, CampaignId, Millis
+from consent.ledger.registry import Sealing
+from consent.ledger.rows import Row
+from consent.ledger.sealing import UNSEALED, Key, Seals
+from consent.model import Account, CampaignId, Endpoint, Header, Millis, RetiringSecret, UnixMs
 from tests.builders import ACME, a_campaign, a_source, an_endpoint
 
 ACCOUNT = Account(id=ACME, api_key="abcd1234", api_secret="s3cr3t", signature_method="sha256")
 SOON = Millis(5000)
+OLD, NEW = Key(bytes(32)), Key(bytes(range(32)))
 
 
 async def test_an_empty_registry_is_version_0(registry: Registry) -> None:
@@ -161,3 +169,150 @@ async def test_a_watch_without_a_change_keeps_its_picture(registry: Registry, st
     assert not await watch.renew(block=Millis(1))
 
     assert watch.directory is before
+
+
+# ── secrets at rest ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_sealed_rows_are_read_back_by_who_has_the_key(store: Store) -> None:
+    sealed = Registry(store, Seals(NEW))
+    for row in (ACCOUNT, a_campaign(), a_source(), an_endpoint()):
+        await sealed.put(row)
+
+    directory = await sealed.directory()
+
+    assert directory.accounts == {ACME: ACCOUNT}
+    assert directory.sources_by_token == {a_source().token: a_source()}
+    assert directory.endpoints == {an_endpoint().id: an_endpoint()}
+
+
+async def test_a_row_that_is_put_again_unchanged_changes_nothing_though_it_is_sealed(store: Store) -> None:
+    sealed = Registry(store, Seals(NEW))
+
+    versions = [await sealed.put(ACCOUNT), await sealed.put(ACCOUNT), await Registry(store, Seals(NEW)).put(ACCOUNT)]
+
+    assert versions == [1, 1, 1]
+
+
+@pytest.mark.parametrize("seals", [UNSEALED, Seals(OLD)])
+async def test_without_the_key_the_registry_is_not_read_at_all(store: Store, seals: Seals) -> None:
+    await Registry(store, Seals(NEW)).put(ACCOUNT)
+
+    with pytest.raises(Misconfigured, match=f"store.secret_key: .* sealed with the key {NEW.id}"):
+        await Registry(store, seals).directory()
+
+
+async def test_a_process_that_lacks_the_key_is_told_at_its_start_and_one_whose_store_is_away_is_not(
+    store: Store, tmp_path: Path
+) -> None:
+    await Registry(store, Seals(NEW)).put(ACCOUNT)
+
+    await Registry(store, Seals(NEW)).ensure_readable()
+    with pytest.raises(Misconfigured, match=NEW.id):
+        await Registry(store).ensure_readable()
+    async with Store.open(f"unix://{tmp_path}/gone.sock", partitions=4, durability="fsync") as away:
+        await Registry(away).ensure_readable()
+
+
+async def test_the_stores_files_and_values_hold_no_secret_in_plain_text(store: Store) -> None:
+    hidden = [secrets.token_urlsafe(24) for _ in range(10)]
+    key, secret, signing, token, source_signing, query, signs, retiring, header, password = hidden
+    sealed = Registry(store, Seals(NEW))
+    await sealed.put(Account(id=ACME, api_key=key, api_secret=secret, signature_secret=signing))
+    await sealed.put(a_source(token=token, signature_secret=source_signing))
+    await sealed.put(
+        an_endpoint(
+            url=f"https://crm.example.com/?key={query}",
+            secrets=(signs,),
+            retiring=(RetiringSecret(value=retiring, until=UnixMs(5)),),
+            headers=(Header(name="X-Api-Key", value=header),),
+            proxy=f"http://relay:{password}@proxy.example.com",
+        )
+    )
+
+    held = await _everything_in(store)
+
+    assert b"X-Api-Key" in held
+    assert [each for each in hidden if each.encode() in held] == []
+
+
+async def test_plain_rows_are_read_and_sealed_when_they_are_written_next(store: Store) -> None:
+    await Registry(store).put(ACCOUNT)
+    sealed = Registry(store, Seals(NEW))
+
+    before = await sealed.directory()
+    await sealed.put(ACCOUNT)
+
+    assert before.accounts == {ACME: ACCOUNT}
+    assert await sealed.sealing() == Sealing(newest=1, older=0, plain=0, keys=frozenset({NEW.id}))
+
+
+async def test_sealing_again_moves_every_row_to_the_newest_key_once(store: Store) -> None:
+    await Registry(store).put(ACCOUNT)
+    await Registry(store, Seals(OLD)).put(a_source())
+    await Registry(store, Seals(NEW)).put(an_endpoint())
+    await Registry(store).put(a_campaign())
+    rotating = Registry(store, Seals(NEW, [OLD]))
+
+    before, changed, again = await rotating.sealing(), await rotating.reseal(), await rotating.reseal()
+
+    assert before == Sealing(newest=1, older=1, plain=1, keys=frozenset({OLD.id, NEW.id}))
+    assert (changed, again) == (2, 0)
+    assert await rotating.sealing() == Sealing(newest=3, older=0, plain=0, keys=frozenset({NEW.id}))
+    assert (await Registry(store, Seals(NEW)).directory()).accounts == {ACME: ACCOUNT}
+
+
+async def test_sealing_again_without_a_newest_key_gives_the_keys_up(store: Store) -> None:
+    await Registry(store, Seals(OLD)).put(ACCOUNT)
+
+    await Registry(store, Seals(None, [OLD])).reseal()
+
+    assert (await Registry(store).directory()).accounts == {ACME: ACCOUNT}
+
+
+async def test_a_change_is_made_to_the_row_as_it_is_and_not_as_it_was(store: Store, registry: Registry) -> None:
+    await registry.put(an_endpoint())
+    seen: list[int] = []
+
+    def one_more(endpoint: Endpoint) -> Endpoint:
+        seen.append(endpoint.max_in_flight)
+        return replace(endpoint, max_in_flight=endpoint.max_in_flight + 1)
+
+    revised = await asyncio.gather(*(registry.revise(Endpoint, "acme/crm", one_more) for _ in range(5)))
+
+    (endpoint,) = (await registry.directory()).endpoints.values()
+    assert endpoint.max_in_flight == 16 + 5
+    assert max(each.max_in_flight for each in revised if each) == endpoint.max_in_flight
+    assert len(seen) >= 5
+
+
+async def test_a_change_of_a_row_that_is_gone_is_none(registry: Registry) -> None:
+    assert await registry.revise(Endpoint, "acme/crm", lambda endpoint: endpoint) is None
+
+
+async def test_a_row_that_never_stands_still_is_given_up_on(registry: Registry, store_url: str) -> None:
+    await registry.put(an_endpoint())
+
+    with Redis.from_url(store_url) as somebody_else:
+        table = registry_table("endpoints")
+
+        def disturbed(endpoint: Endpoint) -> Endpoint:
+            somebody_else.hset(table, "acme/crm", somebody_else.hget(table, "acme/crm") + b" ")
+            return endpoint
+
+        with pytest.raises(StoreUnavailable, match="try again"):
+            await registry.revise(Endpoint, "acme/crm", disturbed)
+
+
+async def _everything_in(store: Store) -> bytes:
+    """Values as they are and as they are dumped, and the append-only file, which has every command since it was
+    rewritten."""
+    held = b""
+    for key in await store.redis.keys():
+        held += await store.redis.dump(key)
+        if await store.redis.type(key) == b"hash":
+            held += b"".join(b"".join(pair) for pair in (await store.redis.hgetall(key)).items())
+    where = await store.redis.config_get("*dir*")
+    files = [path for path in (Path(where["dir"]) / where["appenddirname"]).iterdir() if path.is_file()]
+    assert files
+    return held + b"".join(path.read_bytes() for path in files)

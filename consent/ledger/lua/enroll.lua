@@ -1,9 +1,12 @@
 -- enroll: write one row of the registry, and let every process know.
 --   KEYS[1] table hash  [2] version counter  [3] changes stream
---   ARGV[1] row id  [2] row, '' to remove it  [3] 'put' | 'new' (leave an existing one alone)
---   returns the registry's version, unchanged where nothing changed
+--   ARGV[1] row id  [2] row, '' to remove it
+--   ARGV[3] 'put' | 'new' (leave an existing one alone) | 'swap' (only where the row is still what ARGV[4] says)
+--   ARGV[4] with 'swap': the row as it was read
+--   returns the registry's version, unchanged where nothing changed; -1 where a swap came too late
 local function enroll(keys, args)
   local before = redis.call('HGET', keys[1], args[1]) or ''
+  if args[3] == 'swap' and before ~= args[4] then return -1 end
   local is_kept = before == args[2] or (args[3] == 'new' and before ~= '')
   if is_kept then return tonumber(redis.call('GET', keys[2]) or '0') end
   if args[2] == '' then

@@ -1,0 +1,110 @@
+"""How is an endpoint shown to people, and what was done to it? Secrets only where they are to be copied, this once."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from console.endpoints import Added, Detail, Health, Rotated, Signing
+from console.moments import for_people
+from console.terminal import Column, Listing, clean
+from console.trial import Trial
+
+
+def table(healths: Sequence[Health]) -> Listing:
+    has_keys = any(health.public_keys for health in healths)
+    return Listing(
+        (
+            Column("endpoint"),
+            Column("state", folds=True),
+            Column("owed", is_number=True),
+            Column("in flight", is_number=True),
+            Column("dead", is_number=True),
+            Column("format"),
+            Column("events", folds=True),
+            Column("url", folds=True),
+            *([Column("public key")] if has_keys else []),
+        ),
+        [
+            (
+                health.endpoint,
+                Text(f"disabled: {clean(health.disabled)}", style="red")
+                if health.disabled
+                else Text("enabled", style="green"),
+                str(health.owed),
+                str(health.in_flight),
+                Text(str(health.dead), style="red" if health.dead else ""),
+                health.format,
+                ", ".join(health.events),
+                health.url,
+                *([", ".join(health.public_keys)] if has_keys else []),
+            )
+            for health in healths
+        ],
+        when_empty="No endpoint yet: consent-relay endpoint add ACCOUNT/NAME https://…",
+    )
+
+
+def picture(detail: Detail) -> Text:
+    said = {
+        "url": detail.url,
+        "format": detail.format,
+        "events": ", ".join(detail.events) + (", changes only" if detail.changes_only else ""),
+        "campaigns": ", ".join(detail.campaigns) or "all",
+        "in flight": f"at most {detail.max_in_flight}",
+        "headers": ", ".join(detail.headers),
+        "certificate": " with ".join(filter(None, (detail.client_certificate, detail.client_key))),
+        "proxy": detail.proxy,
+        "disabled": detail.disabled,
+    }
+    lines = [Text(detail.endpoint, style="bold")]
+    lines += [Text.assemble((f"  {what:<12}", "dim"), clean(text)) for what, text in said.items() if text]
+    lines += [Text.assemble(("  signed by   ", "dim"), _told_of_signing(signing)) for signing in detail.secrets]
+    return Text("\n").join(lines)
+
+
+def told_of_added(added: Added) -> Text:
+    lines = [Text.assemble(added.endpoint, (f"  {added.url}", "dim"))]
+    lines += _to_verify_with(added.secret, added.public_key)
+    if added.warning:
+        lines += [Text(added.warning, style="yellow")]
+    return Text("\n").join([*lines, Text(f"Try it: consent-relay endpoint test {added.endpoint}", style="dim")])
+
+
+def told_of_rotated(rotated: Rotated) -> Text:
+    old = (
+        f"The old ones sign beside it until {for_people(rotated.until)}: {rotated.signing} secrets sign now."
+        if rotated.until
+        else "The old ones do not sign any more."
+    )
+    return Text("\n").join(
+        [Text(rotated.endpoint), *_to_verify_with(rotated.secret, rotated.public_key), Text(old, style="dim")]
+    )
+
+
+def told_of_trial(trial: Trial) -> Text:
+    outcome = f"HTTP {trial.status}" if trial.status is not None else trial.error
+    lines = [
+        Text.assemble(
+            (trial.result, "bold green" if trial.result == "delivered" else "bold red"),
+            f"  {outcome} in {trial.ms} ms",
+            (f"  {trial.endpoint}  webhook-id {trial.webhook_id}", "dim"),
+        )
+    ]
+    if trial.remedy:
+        lines += [Text(trial.remedy)]
+    if trial.response:
+        lines += [Text(f"it said: {clean(trial.response[:200])}", style="dim")]
+    return Text("\n").join(lines)
+
+
+def _to_verify_with(secret: str, public_key: str | None) -> list[Text]:
+    if public_key:
+        return [Text.assemble(("public key  ", "dim"), public_key, ("   to verify with", "dim"))]
+    if secret:
+        return [Text.assemble(("secret  ", "dim"), secret, ("   shown this once: keep it", "dim"))]
+    return []
+
+
+def _told_of_signing(signing: Signing) -> str:
+    key = f"ed25519, {signing.public_key}" if signing.public_key else "HMAC, a secret that was shown once"
+    return f"{key}, until {for_people(signing.until)}" if signing.until else key
