@@ -11,6 +11,7 @@ from config.urls import without_secrets
 from consent.directory import Directory
 from consent.errors import Misconfigured
 from consent.ledger import Backlog, Queue
+from consent.ledger import Health as EndpointHealth
 from consent.model import Endpoint, Millis, RetiringSecret, UnixMs
 from console.access import reading, registry_in, writing
 from console.lookup import endpoint_meant
@@ -183,6 +184,8 @@ async def enable(settings: Settings, name: str) -> Health:
     async with writing(settings) as store:
         registry = registry_in(store, settings)
         endpoint = endpoint_meant(await registry.directory(), name)
+        # First, or a dispatcher that hears of it at once would count what it did before.
+        await EndpointHealth(store).start_afresh(endpoint.id)
         await registry.enable(endpoint.id)
         return await health(replace(endpoint, disabled=""), Backlog(store))
 

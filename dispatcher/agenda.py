@@ -3,44 +3,75 @@
 Looks tell all of it, every few seconds. In between it follows from what happens here: events routed, deliveries claimed
 and settled. What other dispatchers do shows at the next look; until then a claim may find less than was expected, and
 says when to come again. Times are the store's; `now` asks for ours and adds how far the store's clock is ahead.
+
+An endpoint may be held back as a whole, by its rate or its breaker: then nothing of it is due before that is over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from consent.ledger import Claimed, Look
+from consent.ledger import Claimed, Due, Look
 from consent.model import Endpoint, EndpointId, Partition, UnixMs
 
-Site = tuple[Partition, EndpointId]
+
+class Site(NamedTuple):
+    """A partition where something of an endpoint is due."""
+
+    partition: Partition
+    endpoint: EndpointId
+    has_untried: bool = True
+    has_tried: bool = True
+    """As far as is known: a look does not tell which of the two is due."""
+
 
 AT_ONCE = UnixMs(0)
+_NOTHING = Due(None, None)
 
 
 class Agenda:
     def __init__(self) -> None:
-        self._due: dict[Partition, dict[EndpointId, UnixMs]] = {}
+        self._due: dict[Partition, dict[EndpointId, Due]] = {}
+        self._held: dict[EndpointId, UnixMs] = {}
         self._ahead = 0
 
     def looked(self, look: Look, clock: UnixMs) -> None:
         self._ahead = look.now - clock
-        self._due[look.partition] = dict(look.due)
+        self._due[look.partition] = {endpoint: Due(at, at) for endpoint, at in look.due.items()}
 
     def claimed(self, partition: Partition, claimed: Claimed, clock: UnixMs) -> None:
         self._ahead = claimed.now - clock
         sites = self._due.setdefault(partition, {})
-        for endpoint, at in claimed.due.items():
-            if at is None:
+        for endpoint, due in claimed.due.items():
+            if due == _NOTHING:
                 sites.pop(endpoint, None)
             else:
-                sites[endpoint] = at
+                sites[endpoint] = due
 
-    def note(self, partition: Partition, endpoint: EndpointId, at: UnixMs = AT_ONCE) -> None:
+    def note(
+        self, partition: Partition, endpoint: EndpointId, at: UnixMs = AT_ONCE, *, was_tried: bool = False
+    ) -> None:
         """One more is due then, in the store's time."""
         sites = self._due.setdefault(partition, {})
-        sites[endpoint] = min(at, sites.get(endpoint, at))
+        untried, tried = sites.get(endpoint, _NOTHING)
+        sites[endpoint] = Due(untried, _earlier(tried, at)) if was_tried else Due(_earlier(untried, at), tried)
+
+    def hold(self, endpoint: EndpointId, until: UnixMs) -> None:
+        """Nothing of it before then, whatever is due."""
+        self._held[endpoint] = until
+
+    def release(self, endpoint: EndpointId) -> None:
+        self._held.pop(endpoint, None)
 
     def due(self, clock: UnixMs) -> list[Site]:
         now = clock + self._ahead
-        return [(partition, name) for partition, sites in self._due.items() for name, at in sites.items() if at <= now]
+        for endpoint in [name for name, until in self._held.items() if until <= now]:
+            del self._held[endpoint]
+        return [
+            Site(partition, name, _is_due(due.untried, now), _is_due(due.tried, now))
+            for partition, sites in self._due.items()
+            for name, due in sites.items()
+            if name not in self._held and (_is_due(due.untried, now) or _is_due(due.tried, now))
+        ]
 
     def rest(self, endpoints: Mapping[EndpointId, Endpoint], clock: UnixMs, *, longest: int) -> int:
         """For so many ms nothing will become due. What is due already waits for room, and room wakes the loop."""
@@ -49,8 +80,19 @@ class Agenda:
             (at - now for name, at in self._times() if at > now and _is_served(endpoints, name)), default=longest
         )
 
-    def _times(self) -> Iterable[tuple[EndpointId, UnixMs]]:
-        return (entry for sites in self._due.values() for entry in sites.items())
+    def _times(self) -> Iterator[tuple[EndpointId, UnixMs]]:
+        for sites in self._due.values():
+            for name, due in sites.items():
+                held = self._held.get(name, AT_ONCE)
+                yield from ((name, max(at, held)) for at in due if at is not None)
+
+
+def _earlier(known: UnixMs | None, at: UnixMs) -> UnixMs:
+    return at if known is None else min(known, at)
+
+
+def _is_due(at: UnixMs | None, now: int) -> bool:
+    return at is not None and at <= now
 
 
 def _is_served(endpoints: Mapping[EndpointId, Endpoint], name: EndpointId) -> bool:

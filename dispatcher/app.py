@@ -5,16 +5,23 @@ from collections.abc import Iterator
 
 import structlog
 
+from config import sections
 from config.background import persist
+from config.client_certificates import unpresentable
 from config.clock import system_clock
 from config.probes import internal_port
+from config.secret_keys import seals_of
 from config.settings import Settings
+from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import Ledger, Queue, Registry, Store, Watch
-from consent.model import Millis, Partition, UnixMs
+from consent.ledger import Health, HealthRules, Ledger, Queue, Registry, Store, Watch
+from consent.model import EndpointId, Millis, Partition, UnixMs
+from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
+from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
 from dispatcher.distribute import Distributing
+from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
 
@@ -23,6 +30,10 @@ log = structlog.get_logger()
 _CHECK_EVERY_S = 30.0
 _WATCH_MS = Millis(4000)
 _TIDY_EVERY_S = 3600.0
+_PROBE_GRACE_MS = 10_000
+"""Beyond the timeout of its request: to be claimed, started and reported."""
+_LONGEST_WAIT = 30
+"""Times `breaker_wait`."""
 
 
 class Dispatcher:
@@ -31,17 +42,26 @@ class Dispatcher:
         self._settings = settings
         self._store = store
         self._ledger = Ledger(store)
-        self._registry = Registry(store)
+        self._registry = Registry(store, seals_of(settings.store))
         self._queue = Queue(store)
         self._unready: str | None = "starting"
         self._registered = Watch(self._registry, store)
         policy = RetryPolicy(schedule=where.schedule)
-        attempts = Attempts(self._queue, self._registry, sender, policy)
-        self._delivering = Delivering(self._queue, attempts, partitions=store.partitions, concurrency=where.concurrency)
+        self._health = Health(store)
+        self._announcing = Announcing(self._ledger, self._health)
+        self._delivering = Delivering(
+            self._queue,
+            Attempts(self._queue, sender, policy),
+            Gate(self._health, rules_of(where), probe_for=Millis(where.timeout + _PROBE_GRACE_MS)),
+            Deadline(self._queue, self._health, where.optout_deadline),
+            partitions=store.partitions,
+            concurrency=where.concurrency,
+        )
         self._distributing = Distributing(self._queue, self._delivering.routed)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""
+        await self._registry.ensure_readable()
         where = self._settings.dispatcher
         async with asyncio.TaskGroup() as tasks, internal_port(where.host, where.port, lambda: self._unready):
             running = [tasks.create_task(task) for task in self._upkeep()]
@@ -73,9 +93,21 @@ class Dispatcher:
         return _CHECK_EVERY_S if self._unready is None else 0.05
 
     async def _watch(self) -> float:
-        if await self._registered.renew(block=_WATCH_MS) and (directory := self._registered.directory):
+        """What is registered, and how it is doing: both change on the same stream, which wakes us."""
+        is_new = await self._registered.renew(block=_WATCH_MS)
+        if (directory := self._registered.directory) is None:
+            return 0
+        if is_new:
+            for name, wrong in unpresentable(directory.endpoints.values()).items():
+                log.error("endpoint.unpresentable", endpoint=name, error=wrong)
+            for name in enabled_again(self._distributing.directory, directory):
+                await self._health.start_afresh(name)
+        standings = await self._health.standings()
+        self._delivering.learn(standings)  # before the loop knows of endpoints at all: some are not to be called
+        if is_new:
             self._distributing.directory = self._delivering.directory = directory
             self._delivering.wake()
+        await self._announcing.tell(standings, directory, system_clock())
         return 0
 
     async def _tidy(self) -> float:
@@ -91,4 +123,24 @@ class Dispatcher:
             if endpoint not in directory.endpoints:
                 await self._queue.purge(endpoint)
                 log.info("endpoint.purged", endpoint=endpoint)
+        for endpoint in await self._health.standings():
+            if endpoint not in directory.endpoints:
+                await self._health.forget(endpoint)
         return _TIDY_EVERY_S
+
+
+def enabled_again(before: Directory | None, now: Directory) -> list[EndpointId]:
+    """Those that were disabled when we looked last."""
+    known = before.endpoints if before else {}
+    return [name for name, one in now.endpoints.items() if not one.disabled and name in known and known[name].disabled]
+
+
+def rules_of(where: sections.Dispatcher) -> HealthRules:
+    return HealthRules(
+        breaker_failures=where.breaker_failures,
+        breaker_wait=where.breaker_wait,
+        breaker_longest=Millis(_LONGEST_WAIT * where.breaker_wait),
+        failing_after=where.failing_after,
+        failing_for=where.failing_for,
+        disable_after=where.disable_after,
+    )

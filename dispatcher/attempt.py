@@ -10,25 +10,25 @@ import structlog
 from config.background import backoff
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
-from consent.ledger import Queue, Registry, Verdict
+from consent.ledger import Queue, Said, Settled, Verdict
 from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, UnixMs
 from dispatcher.formats import body, speaks
-from dispatcher.outcome import Attempted, Delivered, TryAgain
-from dispatcher.retry import Bury, Done, Hold, RetryIn, RetryPolicy, Step, next_step
+from dispatcher.outcome import Attempted, Delivered, Gone, OurFault, Outcome, TryAgain, charged
+from dispatcher.retry import GONE_REASON, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
 
 log = structlog.get_logger()
 
 _SETTLE_TRIES = 8
 """Together about twenty seconds of a store that is away; then the lease runs out and the attempt is made again."""
-
-
 _REST = Millis(5000)
+_NOTHING = Said()
 
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """This process cannot serve it: its endpoint is unknown here, or was just disabled. Nothing was tried."""
+    """This process cannot serve it: its endpoint is unknown here, was just disabled, or its breaker opened. Nothing was
+    tried."""
 
     wait: Millis = _REST
 
@@ -42,14 +42,34 @@ class Attempt:
     """None where no request was made."""
 
     @property
-    def took_ms(self) -> int:
-        return self.attempted.took_ms if self.attempted else 0
+    def took_ms(self) -> int | None:
+        return self.attempted.took_ms if self.attempted else None
+
+    @property
+    def said(self) -> Said:
+        """What it says about the endpoint."""
+        return said_by(charged(self.attempted)) if self.attempted else _NOTHING
+
+
+AT_ONCE = Attempt(PutBack(Millis(0)))
+"""Not attempted, and as due as it was."""
+
+
+def said_by(outcome: Outcome) -> Said:
+    match outcome:
+        case Delivered():
+            return Said(delivered=1)
+        case Gone():
+            return Said(failed=1, reason=GONE_REASON, is_gone=True)
+        case OurFault():
+            return _NOTHING
+        case TryAgain(reason=reason, not_before=pause):
+            return Said(failed=1, reason=reason, pause=pause or Millis(0))
 
 
 class Attempts:
-    def __init__(self, queue: Queue, registry: Registry, sender: Sender, policy: RetryPolicy) -> None:
+    def __init__(self, queue: Queue, sender: Sender, policy: RetryPolicy) -> None:
         self._queue = queue
-        self._registry = registry
         self._sender = sender
         self._policy = policy
 
@@ -59,12 +79,12 @@ class Attempts:
         if endpoint is None or endpoint.disabled:
             return Attempt(PutBack())
         if lease.event is None:
-            return Attempt(Bury("the event is no longer in the log"))
+            return Attempt(Bury("the event is no longer in the log", "event_gone"))
         if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
-            return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}"))
+            return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}", "no_form"))
         payload = body(lease.event, endpoint.format, directory)
         attempted = await self._sender.send(endpoint, lease.event_id, payload, clock())
-        step = next_step(attempted.outcome, lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
+        step = next_step(charged(attempted), lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
         _tell(lease, lease.event, endpoint, attempted, step, clock())
         return Attempt(step, attempted)
 
@@ -72,29 +92,27 @@ class Attempts:
         """Give a delivery back untried."""
         await self._queue.settle(lease, "release", None, wait=wait)
 
-    async def settle(self, lease: Lease, attempt: Attempt) -> UnixMs | None:
+    async def settle(self, lease: Lease, attempt: Attempt) -> Settled | None:
         """Record what follows. Returns when the lane's next delivery is due, in the store's time."""
         verdict, wait = _verdict(attempt.step)
+        cause = attempt.step.cause if isinstance(attempt.step, Bury) else ""
         record = _record(lease, attempt.step, attempt.attempted)
         for failures in range(1, _SETTLE_TRIES + 1):
             try:
-                if isinstance(attempt.step, Hold):
-                    await self._registry.disable(lease.endpoint, attempt.step.reason)
-                settled = await self._queue.settle(lease, verdict, record, wait=wait)
+                settled = await self._queue.settle(lease, verdict, record, wait=wait, cause=cause)
             except StoreUnavailable as exc:
                 log.warning("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))
                 await asyncio.sleep(backoff(failures))
                 continue
             if settled is None:
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
-                return None
-            return settled.due
+            return settled
         return None
 
 
 def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
     match step:
-        case PutBack(wait=wait):
+        case PutBack(wait=wait) | PutOff(wait=wait):
             return "release", wait
         case Done():
             return "done", Millis(0)
@@ -102,8 +120,8 @@ def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
             return "retry", wait
         case Bury():
             return "bury", Millis(0)
-        case Hold():
-            return "release", Millis(0)
+        case Hold():  # until everybody knows that the endpoint is disabled
+            return "release", _REST
 
 
 def _record(lease: Lease, step: Step | PutBack, attempted: Attempted | None) -> AttemptRecord | None:
@@ -123,7 +141,7 @@ def _why(step: Step, attempted: Attempted | None) -> str:
     match step:
         case Done():
             return ""
-        case RetryIn(reason=reason) | Bury(reason=reason) | Hold(reason=reason):
+        case RetryIn(reason=reason) | Bury(reason=reason) | Hold(reason=reason) | PutOff(reason=reason):
             return reason or (attempted.error if attempted else "")
 
 
@@ -139,7 +157,7 @@ def _tell(lease: Lease, event: Event, endpoint: Endpoint, attempted: Attempted, 
         outcome="delivered" if isinstance(step, Done) else step.word,
         **({} if attempted.status is None else {"status": attempted.status}),
         **({"reason": attempted.outcome.reason} if isinstance(attempted.outcome, TryAgain) else {}),
-        **({"again_in_s": round(step.wait / 1000, 1)} if isinstance(step, RetryIn) else {}),
+        **({"again_in_s": round(step.wait / 1000, 1)} if isinstance(step, RetryIn | PutOff) else {}),
         ms=attempted.took_ms,
         since_received_ms=now - event.received_at,
     )

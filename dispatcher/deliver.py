@@ -3,13 +3,16 @@
 Nothing is polled: the loop wakes when events were routed, when a delivery was settled and made room, or when the
 earliest due time that it knows of has come. Every few seconds it looks at what other dispatchers did, and left behind.
 
+What waits for an endpoint's rate or breaker is not claimed at all: it stays due in the store, and no attempt is spent.
+
 A delivery's request and its settling are two things: the slot is free as soon as the answer is there, while the lane
 stays closed until the store has it. Order needs the second, throughput the first.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,19 +20,26 @@ import structlog
 
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import Queue
+from consent.ledger import Order, Queue, Standing
 from consent.model import EndpointId, Lease, Millis, Partition, UnixMs
 from dispatcher.agenda import Agenda
-from dispatcher.attempt import Attempts
+from dispatcher.attempt import AT_ONCE, Attempts
+from dispatcher.deadline import Deadline
+from dispatcher.gate import Gate
 from dispatcher.plan import plan_claims
 from dispatcher.slots import Slots
 
 log = structlog.get_logger()
 
-_LOOK_EVERY_MS = 4500
-"""The safety net: what another process did without waking us, and then perhaps died of, is found after this long."""
+_LOOK_EVERY_MS = 7000
+"""The safety net: what another process did without waking us, and then perhaps died of, is found after this long. A
+look that sees a lease is followed by one when that runs out, so what a dead dispatcher held is taken over after this or
+after the lease (consent/ledger/queue.py), whichever is longer: below ten seconds. At rest looks are most of what a
+dispatcher sends: with sixteen partitions two commands a second."""
 _LOOK_AGAIN_MS = 250
 _HEARTBEAT_S = 1.5
+_RETRIES_FIRST = 4
+"""Every so many claims."""
 
 Clock = Callable[[], UnixMs]
 
@@ -44,9 +54,13 @@ class _Holding:
 
 
 class Delivering:
-    def __init__(self, queue: Queue, attempts: Attempts, *, partitions: int, concurrency: int) -> None:
+    def __init__(
+        self, queue: Queue, attempts: Attempts, gate: Gate, deadline: Deadline, *, partitions: int, concurrency: int
+    ) -> None:
         self._queue = queue
         self._attempts = attempts
+        self._gate = gate
+        self._deadline = deadline
         self._partitions = [Partition(p) for p in range(partitions)]
         self._agenda = Agenda()
         self._slots: Slots[_Holding] = Slots(concurrency)
@@ -54,7 +68,13 @@ class Delivering:
         self._look_at = UnixMs(0)
         self._awake = asyncio.Event()
         self._is_stopping = False
+        self._turns = 0
         self.directory = Directory(0)
+
+    @property
+    def oldest_optouts(self) -> Mapping[EndpointId, UnixMs]:
+        """When the oldest opt-out was recorded that each endpoint was not told of, in the store's time."""
+        return self._deadline.oldest
 
     def wake(self) -> None:
         self._awake.set()
@@ -64,6 +84,13 @@ class Delivering:
         for endpoint in endpoints:
             self._agenda.note(partition, endpoint)
         self.wake()
+
+    def learn(self, standings: Mapping[EndpointId, Standing]) -> None:
+        """How the store says that endpoints are doing."""
+        if changed := self._gate.learn(standings):
+            for name in changed:
+                self._heed(name)
+            self.wake()
 
     def stop(self) -> None:
         """Claim nothing more. Not by cancelling: a claim cut off would hold its deliveries until the leases expire."""
@@ -117,24 +144,52 @@ class Delivering:
                 log.warning("leases.reaped", partition=look.partition, count=reaped)
                 for endpoint, _ in look.expired:
                     self._agenda.note(look.partition, endpoint)
+        await self._deadline.looked(looks, self.directory.endpoints)
         leases_left = [look.first_expiry - look.now for look in looks if look.first_expiry is not None]
         return UnixMs(clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
 
     async def _claim(self, clock: Clock) -> bool:
         """Whether anything was worth asking for."""
-        room = self._slots.room_for(self.directory.endpoints)
-        claims = plan_claims(self._agenda.due(clock()), room, free=self._slots.free)
+        endpoints = self.directory.endpoints
+        room, retries = self._slots.room_for(endpoints), self._slots.retries_for(endpoints)
+        planned = plan_claims(self._agenda.due(clock()), room, retries, free=self._slots.free)
+        if not planned:
+            return False
         token = secrets.token_hex(8)
+        admission = await self._gate.admit(planned, endpoints, token=token)
+        for name, grant in admission.grants.items():
+            if grant.again_at is not None:
+                self._agenda.hold(name, grant.again_at)
         found = await asyncio.gather(
-            *(self._queue.claim(partition, wanted, token=token) for partition, wanted in claims.items())
+            *(
+                self._queue.claim(partition, wanted, token=token, first=self._first())
+                for partition, wanted in admission.claims.items()
+            )
         )
-        for partition, claimed in zip(claims, found, strict=True):
+        for partition, claimed in zip(admission.claims, found, strict=True):
             self._agenda.claimed(partition, claimed, clock())
             for lease in claimed.leases:
                 holding = _Holding(lease)
                 self._held.add(holding)
                 self._slots.join(holding)
-        return bool(claims)
+        if admission.grants:
+            counts = Counter(lease.endpoint for claimed in found for lease in claimed.leases)
+            for name in await self._gate.took(admission, counts, token=token):
+                self._agenda.release(name)
+        return True
+
+    def _first(self) -> Order:
+        """Ordinary deliveries that were never tried go before retries, but not always, or these would never go."""
+        self._turns += 1
+        return "untried" if self._turns % _RETRIES_FIRST else "tried"
+
+    def _heed(self, name: EndpointId) -> None:
+        """Its breaker opened, or closed."""
+        standing = self._gate.standing(name)
+        if standing.opened:
+            self._agenda.hold(name, standing.shut_until)
+        else:
+            self._agenda.release(name)
 
     def _start(self, clock: Clock) -> None:
         for holding in self._slots.start(self.directory.endpoints):
@@ -142,21 +197,30 @@ class Delivering:
             holding.task.add_done_callback(partial(self._end, holding))
 
     async def _deliver(self, lease: Lease, clock: Clock) -> None:
-        took_ms = 0
+        attempt = AT_ONCE
         try:
-            attempt = await self._attempts.make(lease, self.directory, clock)
-            took_ms = attempt.took_ms
+            if self._gate.lets(lease):
+                attempt = await self._attempts.make(lease, self.directory, clock)
         finally:
-            self._slots.answered(lease.endpoint, took_ms)
+            self._slots.answered(lease.endpoint, attempt.took_ms)
             self._start(clock)
-        due = await self._attempts.settle(lease, attempt)
-        if due is not None:
-            self._agenda.note(lease.partition, lease.endpoint, due)
+        if self._gate.hear(lease, attempt.said, clock()):
+            settled, _ = await asyncio.gather(self._attempts.settle(lease, attempt), self._report(lease.endpoint))
+        else:
+            settled = await self._attempts.settle(lease, attempt)
+        if settled is not None and settled.due is not None:
+            self._agenda.note(lease.partition, lease.endpoint, settled.due, was_tried=settled.was_tried)
+
+    async def _report(self, name: EndpointId) -> None:
+        before = self._gate.standing(name)
+        await self._gate.report(name)
+        if self._gate.standing(name).shut_until != before.shut_until:
+            self._heed(name)
 
     def _end(self, holding: "_Holding", task: asyncio.Task[None]) -> None:
         lease = holding.lease
         self._held.discard(holding)
-        self._slots.settled(lease.endpoint)
+        self._slots.settled(lease)
         if not task.cancelled() and (failure := task.exception()):
             log.error("attempt.broke", delivery=lease.event_id, endpoint=lease.endpoint, exc_info=failure)
         self.wake()

@@ -29,6 +29,7 @@ class Dialer:
     async def connect(self, target: Target, *, seconds: float) -> tuple[Connection, Opening]:
         """What took so long is told along. Raises ConnectTimeout, CannotConnect, what a resolver raises, SSLError."""
         began = time.monotonic()
+        resolved = None
         try:
             async with asyncio.timeout(seconds):
                 addresses = (target.origin.host,) if target.is_address else await self._addresses(target.origin.host)
@@ -37,6 +38,8 @@ class Dialer:
                 has_connected = time.monotonic()
                 connection = await self._talking(connected, target)
         except TimeoutError as exc:
+            if resolved is None:
+                await self._names.blame(target.origin.host)
             raise ConnectTimeout from exc
         is_tls = target.origin.is_tls
         return connection, Opening(

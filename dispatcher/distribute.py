@@ -7,6 +7,7 @@ import structlog
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
 from consent.model import Delivery, EndpointId, Millis, Partition
+from dispatcher.announce import is_about
 from dispatcher.routing import route
 
 log = structlog.get_logger()
@@ -37,7 +38,8 @@ class Distributing:
     async def _route(self, stretch: Stretch, directory: Directory) -> None:
         deliveries: list[Delivery] = []
         for event in stretch.events:
-            routed = route(event, directory.endpoints_of(event.account))
+            others = [one for one in directory.endpoints_of(event.account) if not is_about(event, one.id)]
+            routed = route(event, others)
             log.info(
                 "event.routed",
                 event_id=event.id,

@@ -2,9 +2,12 @@
 
 egress_refused     the address is not public, and `dispatcher.egress_allow` does not name it
 dns_failed         the name has no address, or nobody could say
+dns_unavailable    our own resolver does not answer
 connect_refused    nothing listens there
 connect_timeout    no connection in time
 unreachable        no way leads there
+no_route           this machine has no way to anywhere like it
+no_descriptors     this process or machine has too many files open
 connect_failed     any other failure to connect
 tls_failed         the certificate is not trusted, or that is no TLS
 connection_reset   it hung up before it answered
@@ -27,6 +30,7 @@ from config.client_certificates import Unpresentable
 from consent.errors import Misconfigured
 from dispatcher.egress import Forbidden
 from dispatcher.exchange import BadResponse, CannotConnect, ConnectTimeout
+from dispatcher.names import ResolverSilent
 
 # The order matters: a class stands before those that it inherits from.
 WORDS: tuple[tuple[type[Exception], str], ...] = (
@@ -34,6 +38,7 @@ WORDS: tuple[tuple[type[Exception], str], ...] = (
     (Misconfigured, "bad_secret"),
     (Forbidden, "egress_refused"),
     (aiohttp.ClientConnectorDNSError, "dns_failed"),
+    (ResolverSilent, "dns_unavailable"),
     (socket.gaierror, "dns_failed"),
     (aiohttp.ClientSSLError, "tls_failed"),
     (ssl.SSLError, "tls_failed"),
@@ -58,7 +63,9 @@ CONNECT_WORDS = {
     errno.ETIMEDOUT: "connect_timeout",
     errno.ECONNRESET: "connection_reset",
     errno.EHOSTUNREACH: "unreachable",
-    errno.ENETUNREACH: "unreachable",
+    errno.ENETUNREACH: "no_route",
+    errno.EMFILE: "no_descriptors",
+    errno.ENFILE: "no_descriptors",
 }
 EXPECTED = (aiohttp.ClientError, BadResponse, OSError, ValueError, RuntimeError, Misconfigured)
 """What an attempt may raise: uvloop gives RuntimeError for some failed connections, a name too long is a ValueError."""

@@ -4,6 +4,7 @@
     Gone                               ─▶ Hold     the delivery is kept; its endpoint is to be disabled
     TryAgain, attempts left            ─▶ RetryIn  the schedule's wait, or Retry-After when that is longer
     TryAgain after the last attempt    ─▶ Bury     parked as dead, replayable
+    OurFault                           ─▶ PutOff   soon again; no attempt was spent
 
 The schedule is the example of the Standard Webhooks specification, about 75 hours in all:
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#deliverability-and-reliability
@@ -18,7 +19,7 @@ from tenacity import RetryCallState, Retrying, wait_chain, wait_fixed
 
 from consent.errors import Misconfigured
 from consent.model import Millis
-from dispatcher.outcome import Delivered, Gone, Outcome
+from dispatcher.outcome import Delivered, Gone, OurFault, Outcome
 
 _SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
 SCHEDULE = tuple(
@@ -36,6 +37,9 @@ SCHEDULE = tuple(
         24 * _HOUR,
     )
 )
+GONE_REASON = "gone: the endpoint answered 410 and asks never to be called again"
+PUT_OFF = Millis(10 * _SECOND)
+"""What is our own fault is mended by us, or by itself: so soon, and as often as it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,8 @@ class RetryIn:
 class Bury:
     word: ClassVar[str] = "bury"
     reason: str
+    cause: str
+    """The word under which it is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,14 @@ class Hold:
     reason: str
 
 
-Step = Done | RetryIn | Bury | Hold
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    word: ClassVar[str] = "put_off"
+    wait: Millis
+    reason: str
+
+
+Step = Done | RetryIn | Bury | Hold | PutOff
 
 
 def next_step(outcome: Outcome, attempt: int, policy: RetryPolicy, jitter: float) -> Step:
@@ -87,9 +100,12 @@ def next_step(outcome: Outcome, attempt: int, policy: RetryPolicy, jitter: float
         case Delivered():
             return Done()
         case Gone():
-            return Hold("gone: the endpoint answered 410 and asks never to be called again")
+            return Hold(GONE_REASON)
+        case OurFault(reason):
+            return PutOff(_with_jitter(PUT_OFF, policy, jitter), reason)
     if attempt >= policy.max_attempts:
-        return Bury(f"gave up after {attempt} attempts: {outcome.reason}")
+        cause = outcome.reason.partition(":")[0]
+        return Bury(f"gave up after {attempt} attempts: {outcome.reason}", cause)
     return RetryIn(_wait(attempt, policy, outcome.not_before or Millis(0), jitter), outcome.reason)
 
 
@@ -101,7 +117,10 @@ def _wait(attempt: int, policy: RetryPolicy, floor: Millis, jitter: float) -> Mi
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt
     scheduled = round(_chain(policy.schedule)(state) * 1000)
-    wait = max(scheduled, min(floor, max(policy.schedule)))
+    return _with_jitter(max(scheduled, min(floor, max(policy.schedule))), policy, jitter)
+
+
+def _with_jitter(wait: int, policy: RetryPolicy, jitter: float) -> Millis:
     return Millis(wait + round(wait * policy.jitter_ratio * jitter))
 
 

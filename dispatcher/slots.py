@@ -1,8 +1,13 @@
 """How many requests may be under way, and what is claimed ahead of them?
 
-An endpoint has `max_in_flight` requests under way at most, the dispatcher `concurrency`. A request ends when the answer
-is there; its delivery stays held until that is settled. So that slots do not idle for two trips to the store, as many
-again may be claimed ahead, of endpoints that answer quickly: a slow one's would only be kept from other dispatchers.
+An endpoint has `max_in_flight` requests under way at most, the dispatcher `concurrency`. The fuller the dispatcher, the
+fewer any one endpoint may have: those that hang take most of the slots between them, and never the last ones, so that
+who answers finds a slot. And of an endpoint's slots some are kept for deliveries that were never tried, so that new
+ones do not starve behind the retries of old ones.
+
+A request ends when the answer is there; its delivery stays held until that is settled. So that slots do not idle for
+two trips to the store, as many again may be claimed ahead, of endpoints that answer quickly: a slow one's would only be
+kept from other dispatchers, and a rated one's would go out in bursts.
 """
 
 from collections import Counter, deque
@@ -13,6 +18,8 @@ from consent.model import Endpoint, EndpointId, EventType, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
+FEW = 4
+"""What one endpoint may have of slots that are three quarters full."""
 
 
 class Holding(Protocol):
@@ -21,13 +28,29 @@ class Holding(Protocol):
 
 
 HoldingT = TypeVar("HoldingT", bound=Holding)
+Room = Callable[[EndpointId, int], int]
+"""How much of an endpoint, when so much is planned to be taken of all?"""
+
+
+def most_for_one(taken: int, of: int, most: int) -> int:
+    """What one endpoint may have while all together have `taken`. With 256 slots: all it is allowed while fewer than
+    192 are taken, FEW of the next 32, and one of the last 32."""
+    if 4 * taken < 3 * of:
+        return most
+    return min(most, FEW if 8 * taken < 7 * of else 1)
+
+
+def most_retries(slots: int) -> int:
+    """Three quarters. Who has but one slot shares it."""
+    return max(1, slots * 3 // 4)
 
 
 class Slots(Generic[HoldingT]):
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
-        self._all_held = self._all_under_way = 0
+        self._all_held = self._all_under_way = self._all_retries = 0
         self._held: Counter[EndpointId] = Counter()
+        self._retries: Counter[EndpointId] = Counter()
         self._under_way: Counter[EndpointId] = Counter()
         self._lines: dict[EndpointId, _Line[HoldingT]] = {}
         self._slow: set[EndpointId] = set()
@@ -37,52 +60,75 @@ class Slots(Generic[HoldingT]):
         """How many more may be claimed in all."""
         return 2 * self._concurrency - self._all_held
 
-    def room_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Callable[[EndpointId], int]:
+    def room_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Room:
         """How many more of an endpoint may be claimed: none of one that is disabled or unknown."""
 
-        def room(name: EndpointId) -> int:
+        def room(name: EndpointId, planned: int) -> int:
             endpoint = endpoints.get(name)
             if endpoint is None or endpoint.disabled:
                 return 0
-            share = 1 if name in self._slow else 2
-            return share * endpoint.max_in_flight - self._held[name]
+            share = 1 if name in self._slow or endpoint.rate else 2
+            most = most_for_one(self._all_held + planned, 2 * self._concurrency, share * endpoint.max_in_flight)
+            return most - self._held[name]
+
+        return room
+
+    def retries_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Room:
+        """How many of these may be retries."""
+
+        def room(name: EndpointId, planned: int) -> int:
+            endpoint = endpoints.get(name)
+            if endpoint is None or self._all_retries + planned >= most_retries(self._concurrency):
+                return 0
+            return most_retries(endpoint.max_in_flight) - self._retries[name]
 
         return room
 
     def join(self, holding: HoldingT) -> None:
         """A claimed delivery, to be started when its turn comes."""
-        endpoint = holding.lease.endpoint
-        self._all_held += 1
-        self._held[endpoint] += 1
-        self._lines.setdefault(endpoint, _Line()).join(holding)
+        self._count(holding.lease, 1)
+        self._lines.setdefault(holding.lease.endpoint, _Line()).join(holding)
 
     def start(self, endpoints: Mapping[EndpointId, Endpoint]) -> Iterator[HoldingT]:
         """Those whose turn it is; each takes a slot until it is `answered`."""
         for name in [*self._lines]:
             line, endpoint = self._lines[name], endpoints.get(name)
             allowed = endpoint.max_in_flight if endpoint else len(line)
-            while line and self._under_way[name] < allowed and self._all_under_way < self._concurrency:
+            while line and self._has_slot(name, allowed):
                 self._all_under_way += 1
                 self._under_way[name] += 1
                 yield line.first()
             if not line:
                 del self._lines[name]
 
-    def answered(self, endpoint: EndpointId, took_ms: int) -> None:
+    def answered(self, endpoint: EndpointId, took_ms: int | None) -> None:
+        """None: no request was made, which tells nothing about the endpoint."""
         self._all_under_way -= 1
         self._under_way[endpoint] -= 1
+        if took_ms is None:
+            return
         if took_ms > QUICK_MS:
             self._slow.add(endpoint)
         else:
             self._slow.discard(endpoint)
 
-    def settled(self, endpoint: EndpointId) -> None:
-        self._all_held -= 1
-        self._held[endpoint] -= 1
+    def settled(self, lease: Lease) -> None:
+        self._count(lease, -1)
 
     def close(self) -> None:
         """Start nothing more."""
         self._lines.clear()
+
+    def _count(self, lease: Lease, by: int) -> None:
+        self._all_held += by
+        self._held[lease.endpoint] += by
+        if lease.attempt > 1:
+            self._all_retries += by
+            self._retries[lease.endpoint] += by
+
+    def _has_slot(self, name: EndpointId, allowed: int) -> bool:
+        taken = self._all_under_way
+        return taken < self._concurrency and self._under_way[name] < most_for_one(taken, self._concurrency, allowed)
 
 
 class _Line(Generic[HoldingT]):

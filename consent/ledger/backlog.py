@@ -1,10 +1,11 @@
 """What waits, what died, what was tried? The queue as an operator looks at it. Reads only."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from consent.ledger.keys import URGENT_MS, Keys, event_id
+from consent.ledger.keys import BAND_MS, Keys, event_id
 from consent.ledger.store import Store
 from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, UnixMs
 
@@ -58,10 +59,10 @@ class Backlog:
         return [*found, *await self.dead(endpoint, limit=limit - len(found))]
 
     async def _lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn, head: str) -> list[Owed]:
-        place, attempts, urgent, token = head.split(" ")
+        place, attempts, _, token = head.split(" ")
         score = await self._store.redis.zscore(keys.due(endpoint), msisdn)
         behind = await self._store.redis.lrange(keys.lane(endpoint, msisdn), 0, _PAGE)
-        due_at = None if score is None else UnixMs(int(score) + (URGENT_MS if urgent == "1" else 0))
+        due_at = None if score is None else UnixMs(int(score) % BAND_MS)
         first = Owed(
             endpoint=endpoint,
             event=event_id(keys.partition, place),
@@ -113,6 +114,14 @@ class Backlog:
             counts = await pipe.execute()
         owed, due, dead = sum(counts[::3]), sum(counts[1::3]), sum(counts[2::3])
         return Depth(owed=owed, in_flight=owed - due, dead=dead)
+
+    async def given_up(self, endpoint: EndpointId) -> Counter[str]:
+        """How many deliveries died, by the word for the last failure; those that were revived since are counted too."""
+        counts: Counter[str] = Counter()
+        for keys in self._store.keys:
+            found = await self._store.redis.hgetall(keys.given_up(endpoint))
+            counts.update({word.decode(): int(count) for word, count in found.items()})
+        return counts
 
     async def attempts(self, event: EventId | None = None, *, limit: int = 100) -> list[Attempt]:
         """The last attempts, newest first; of one event, or of all."""

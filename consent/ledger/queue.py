@@ -9,12 +9,12 @@ A delivery's life, each step one function in the store:
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
 
 import orjson
 
 from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
+from consent.ledger.schedule import Claimed, Due, Look, Order, Settled, Stretch, Verdict
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
 from consent.model import (
@@ -31,51 +31,12 @@ from consent.model import (
 )
 
 LEASE_MS = Millis(5000)
-"""A dead dispatcher's deliveries are due again this long after its last heartbeat. Together with the longest time that
-another one sleeps without looking (dispatcher/deliver.py) it stays below ten seconds."""
+"""A dead dispatcher's deliveries are due again this long after its last heartbeat. How soon another one finds out:
+dispatcher/deliver.py."""
 ATTEMPTS_KEPT = 10_000
 """Per partition, for the console."""
 _STRETCH = 256
 _EXPIRED_PER_LOOK = 64
-
-Verdict = Literal["done", "bury", "retry", "release"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """Events of one partition that nobody has routed, and the cursor on both sides of them."""
-
-    partition: Partition
-    before: str
-    after: str
-    events: tuple[Event, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one partition has to do, in the store's own time."""
-
-    partition: Partition
-    now: UnixMs
-    due: Mapping[EndpointId, UnixMs]
-    """When each endpoint's first delivery is due."""
-    expired: tuple[tuple[EndpointId, Msisdn], ...]
-    first_expiry: UnixMs | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    leases: tuple[Lease, ...]
-    now: UnixMs
-    """In the store's time."""
-    due: Mapping[EndpointId, UnixMs | None]
-    """When each endpoint that was asked for is due again in this partition, as far as is known; None for never."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    due: UnixMs | None
-    """When the lane's next delivery is due, be it the same one again; None when there is none."""
 
 
 class Queue:
@@ -113,7 +74,7 @@ class Queue:
         """Create the deliveries and move the cursor past the stretch, both or neither. Returns where the cursor is now:
         elsewhere, if another dispatcher routed the stretch first."""
         keys = self._store.keys[stretch.partition]
-        named = [keys.routed, keys.next]
+        named = [keys.routed, keys.next, keys.unheard]
         arguments = [stretch.before, stretch.after]
         for delivery in deliveries:
             named += _lane_keys(keys, delivery.endpoint, delivery.msisdn)
@@ -132,23 +93,42 @@ class Queue:
 
     async def look(self, partition: Partition) -> Look:
         keys = self._store.keys[partition]
-        now, due, expired, first = await self._store.commit.call("look", (keys.next, keys.leased), (_EXPIRED_PER_LOOK,))
+        now, due, expired, first, unheard = await self._store.commit.call(
+            "look", (keys.next, keys.leased, keys.unheard), (_EXPIRED_PER_LOOK,)
+        )
         return Look(
             partition=partition,
             now=UnixMs(now),
             due={EndpointId(e.decode()): UnixMs(int(at)) for e, at in zip(due[::2], due[1::2], strict=True)},
             expired=tuple(_lease_name(name) for name in expired),
             first_expiry=UnixMs(int(first)) if first else None,
+            unheard=tuple(EndpointId(endpoint.decode()) for endpoint in unheard),
         )
 
-    async def claim(self, partition: Partition, wanted: Mapping[EndpointId, int], *, token: str) -> Claimed:
-        """Lease up to so many due deliveries of each endpoint, opt-outs first."""
+    async def oldest_unheard(self, partition: Partition, endpoints: Sequence[EndpointId]) -> dict[EndpointId, UnixMs]:
+        """When the oldest opt-out was recorded that each has not been told of; none for who was told of all."""
+        keys = self._store.keys[partition]
+        named = (keys.unheard, *map(keys.unheard_by, endpoints))
+        found = await self._store.commit.call("unheard", named, endpoints)
+        return {endpoint: UnixMs(int(at)) for endpoint, at in zip(endpoints, found, strict=True) if at}
+
+    async def claim(
+        self,
+        partition: Partition,
+        wanted: Mapping[EndpointId, int | tuple[int, int]],
+        *,
+        token: str,
+        first: Order = "untried",
+    ) -> Claimed:
+        """Lease up to so many due deliveries of each endpoint, opt-outs first; of a pair, the second says how many of
+        them may have been tried before."""
         keys = self._store.keys[partition]
         named = [keys.next, keys.leased, keys.log]
-        arguments: list[str | int] = [LEASE_MS, token]
+        arguments: list[str | int] = [LEASE_MS, token, first]
         for endpoint, limit in wanted.items():
+            count, tried = limit if isinstance(limit, tuple) else (limit, limit)
             named += [keys.due(endpoint), keys.heads(endpoint)]
-            arguments += [endpoint, limit]
+            arguments += [endpoint, count, tried]
         now, due, claimed = await self._store.commit.call("claim", named, arguments)
         leases = []
         for endpoint, msisdn, place, attempts, fields in claimed:
@@ -164,26 +144,26 @@ class Queue:
                     token=token,
                 )
             )
-        due_next = {endpoint: _instant(at) for endpoint, at in zip(wanted, due, strict=True)}
+        instants = map(_instant, due)
+        due_next = {endpoint: Due(next(instants), next(instants)) for endpoint in wanted}
         return Claimed(leases=tuple(leases), now=UnixMs(now), due=due_next)
 
     async def settle(
-        self, lease: Lease, verdict: Verdict, record: AttemptRecord | None, *, wait: Millis
+        self, lease: Lease, verdict: Verdict, record: AttemptRecord | None, *, wait: Millis, cause: str = "unknown"
     ) -> Settled | None:
-        """End a lease: done, dead, or due again after `wait`. None if it was no longer ours, and nothing changed."""
+        """End a lease: done, dead, or due again after `wait`. None if it was no longer ours, and nothing changed.
+        `cause` is the word under which a dead one is counted."""
         keys = self._store.keys[lease.partition]
-        due, heads, lane = _lane_keys(keys, lease.endpoint, lease.msisdn)
         grave = {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
         reply = await self._store.commit.call(
             "settle",
             (
                 keys.leased,
                 keys.next,
-                due,
-                heads,
-                lane,
+                *_lane_keys(keys, lease.endpoint, lease.msisdn),
                 keys.dead(lease.endpoint),
                 keys.graves(lease.endpoint),
+                keys.given_up(lease.endpoint),
                 keys.attempts,
             ),
             (
@@ -195,9 +175,10 @@ class Queue:
                 _json(record) if record else "",
                 ATTEMPTS_KEPT,
                 _json(grave) if verdict == "bury" else "",
+                cause,
             ),
         )
-        return None if reply == [b"not_yours"] else Settled(_instant(reply[1]))
+        return None if reply == [b"not_yours"] else Settled(_instant(reply[1]), reply[2] > 0)
 
     async def renew(self, leases: Iterable[Lease]) -> None:
         """The heartbeat: these are still being worked on."""
@@ -227,7 +208,13 @@ class Queue:
         keys = self._store.keys[place[0]]
         reply = await self._store.commit.call(
             "retry",
-            (keys.next, *_lane_keys(keys, endpoint, event.msisdn), keys.dead(endpoint), keys.graves(endpoint)),
+            (
+                keys.next,
+                *_lane_keys(keys, endpoint, event.msisdn),
+                keys.unheard,
+                keys.dead(endpoint),
+                keys.graves(endpoint),
+            ),
             (endpoint, event.msisdn, place[1], "1" if is_urgent else "0"),
         )
         return str(reply.decode())
@@ -240,19 +227,27 @@ class Queue:
     async def purge(self, endpoint: EndpointId) -> None:
         """Forget what a removed endpoint was owed."""
         for keys in self._store.keys:
-            fixed = (keys.next, keys.leased, keys.due(endpoint), keys.heads(endpoint))
+            fixed = (
+                keys.next,
+                keys.leased,
+                keys.unheard,
+                keys.due(endpoint),
+                keys.heads(endpoint),
+                keys.unheard_by(endpoint),
+                keys.dead(endpoint),
+                keys.graves(endpoint),
+                keys.given_up(endpoint),
+            )
             cursor, left = 0, 1
             while left:
                 cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=_STRETCH)
                 recipients = [Msisdn(name.decode()) for name in heads]
                 lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
-                left = await self._store.commit.call(
-                    "purge", (*fixed, keys.dead(endpoint), keys.graves(endpoint), *lanes), (endpoint, *recipients)
-                )
+                left = await self._store.commit.call("purge", (*fixed, *lanes), (endpoint, *recipients))
 
 
-def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str]:
-    return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn)
+def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str, str]:
+    return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn), keys.unheard_by(endpoint)
 
 
 def _instant(at: bytes) -> UnixMs | None:

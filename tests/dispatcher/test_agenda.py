@@ -1,8 +1,8 @@
 """What is due is known from looks, and in between from what happened here."""
 
-from consent.ledger import Claimed, Look
+from consent.ledger import Claimed, Due, Look
 from consent.model import EndpointId, Partition, UnixMs
-from dispatcher.agenda import Agenda
+from dispatcher.agenda import Agenda, Site
 from tests.builders import NOON, an_endpoint
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse")
@@ -38,14 +38,14 @@ def test_before_the_first_look_nothing_is_known() -> None:
 def test_what_is_due_by_the_stores_clock_is_due() -> None:
     agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 1}), a_look(THERE, due={CRM.id: -5}))
 
-    assert agenda.due(NOON) == [(HERE, CRM.id), (THERE, CRM.id)]
+    assert agenda.due(NOON) == [Site(HERE, CRM.id), Site(THERE, CRM.id)]
     assert rest(agenda) == 1
 
 
 def test_a_look_replaces_what_was_known_of_its_partition() -> None:
     agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}), a_look(due={}))
 
-    assert agenda.due(NOON) == [(THERE, CRM.id)]
+    assert agenda.due(NOON) == [Site(THERE, CRM.id)]
 
 
 def test_what_was_routed_is_due_at_once() -> None:
@@ -54,7 +54,7 @@ def test_what_was_routed_is_due_at_once() -> None:
     agenda.note(HERE, CRM.id)
     agenda.note(THERE, WAREHOUSE.id)
 
-    assert agenda.due(NOON) == [(HERE, CRM.id), (THERE, WAREHOUSE.id)]
+    assert agenda.due(NOON) == [Site(HERE, CRM.id, has_tried=False), Site(THERE, WAREHOUSE.id, has_tried=False)]
 
 
 def test_a_later_delivery_does_not_put_off_an_earlier_one() -> None:
@@ -67,7 +67,7 @@ def test_a_later_delivery_does_not_put_off_an_earlier_one() -> None:
 
 def test_a_claim_says_when_there_is_more() -> None:
     agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 0}))
-    due = {CRM.id: UnixMs(NOON + AHEAD + 40), WAREHOUSE.id: None}
+    due = {CRM.id: Due(None, UnixMs(NOON + AHEAD + 40)), WAREHOUSE.id: Due(None, None)}
 
     agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=due), NOON)
 
@@ -83,3 +83,29 @@ def test_nobody_wakes_for_what_he_does_not_serve() -> None:
 
 def test_what_is_due_and_has_no_room_is_not_waited_for() -> None:
     assert rest(looked(a_look(due={CRM.id: -5}))) == LONGEST
+
+
+def test_retries_and_first_attempts_are_known_apart() -> None:
+    agenda = Agenda()
+    agenda.note(HERE, CRM.id, was_tried=True)
+
+    assert agenda.due(NOON) == [Site(HERE, CRM.id, has_untried=False, has_tried=True)]
+
+
+def test_an_endpoint_that_is_held_back_is_not_due_and_is_woken_for_when_that_is_over() -> None:
+    agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 900}))
+
+    agenda.hold(CRM.id, UnixMs(NOON + AHEAD + 400))
+
+    assert agenda.due(NOON) == []
+    assert rest(agenda) == 400
+    assert [site.endpoint for site in agenda.due(UnixMs(NOON + 400))] == [CRM.id]
+
+
+def test_a_hold_ends_early_where_it_is_lifted() -> None:
+    agenda = looked(a_look(due={CRM.id: 0}))
+    agenda.hold(CRM.id, UnixMs(NOON + 9000))
+
+    agenda.release(CRM.id)
+
+    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]

@@ -15,10 +15,11 @@ from structlog.testing import capture_logs
 from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
-from consent.ledger import Backlog, Ledger, Owed, Queue, Registry, Store
+from consent.ledger import Backlog, Ledger, Owed, Queue, Said, Store
 from consent.model import Endpoint, Lease, Millis, Partition, Recorded
-from dispatcher.attempt import Attempts
-from dispatcher.retry import RetryPolicy
+from dispatcher.attempt import Attempt, Attempts
+from dispatcher.outcome import Attempted, TryAgain, charged
+from dispatcher.retry import GONE_REASON, RetryPolicy, next_step
 from dispatcher.send import Sender
 from tests.builders import SECRET, a_campaign, a_delivery, a_stop, an_endpoint
 from tests.e2e.installation import eventually
@@ -57,9 +58,9 @@ async def carried_out(attempts: Attempts, lease: Lease, directory: Directory) ->
 
 
 @pytest.fixture
-async def attempts(queue: Queue, registry: Registry) -> AsyncIterator[Attempts]:
+async def attempts(queue: Queue) -> AsyncIterator[Attempts]:
     async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
-        yield Attempts(queue, registry, sender, POLICY)
+        yield Attempts(queue, sender, POLICY)
 
 
 @pytest.fixture
@@ -173,22 +174,21 @@ async def test_a_refused_connection_is_a_failure_like_any_other(
     assert await due_in(queue, lease) > 50_000
 
 
-async def test_410_disables_the_endpoint_and_holds_the_delivery(
+async def test_410_holds_the_delivery_and_says_that_the_endpoint_is_gone(
     attempts: Attempts,
     ordered: Ordered,
     directory: Directory,
-    registry: Registry,
     backlog: Backlog,
     sink: Sink,
     crm: Endpoint,
 ) -> None:
-    await registry.put(crm)
     sink.status = 410
     lease = await ordered()
 
-    await carried_out(attempts, lease, directory)
+    attempt = await attempts.make(lease, directory, system_clock)
+    await attempts.settle(lease, attempt)
 
-    assert "410" in (await registry.directory()).endpoints[crm.id].disabled
+    assert attempt.said == Said(failed=1, reason=GONE_REASON, is_gone=True)
     held = await owed(backlog, crm)
     assert (held.event, held.state, held.attempts) == (lease.event_id, "due", 0)
     (attempt,) = await backlog.attempts()
@@ -236,6 +236,22 @@ async def test_what_cannot_be_served_here_is_given_back_untried(
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 0)
     assert 0 < await due_in(queue, lease) <= 5000
     assert await backlog.attempts() == []
+
+
+async def test_what_is_our_own_fault_spends_no_attempt_and_is_soon_tried_again(
+    attempts: Attempts, ordered: Ordered, queue: Queue, backlog: Backlog, crm: Endpoint
+) -> None:
+    lease = await ordered(attempt=2)
+    failed = Attempted(outcome=TryAgain("no_route"), status=None, took_ms=1, response="", error="no_route")
+    attempt = Attempt(next_step(charged(failed), lease.attempt, POLICY, 0.0), failed)
+
+    await attempts.settle(lease, attempt)
+
+    assert attempt.said == Said()
+    assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 1)
+    assert await due_in(queue, lease) == pytest.approx(10_000, abs=2000)
+    (tried, *_) = await backlog.attempts()
+    assert (tried.record.outcome, tried.record.error) == ("put_off", "no_route")
 
 
 async def test_an_event_that_is_no_longer_in_the_log_is_parked(

@@ -11,10 +11,12 @@ from structlog.testing import capture_logs
 
 from config.clock import system_clock
 from consent.directory import Directory
-from consent.ledger import Backlog, Ledger, Queue, Registry, Store
+from consent.ledger import Backlog, Health, HealthRules, Ledger, Queue, Store
 from consent.model import Endpoint, Millis, Msisdn, Partition
 from dispatcher.attempt import Attempts
+from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
+from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
 from tests.builders import a_delivery, a_stop, an_endpoint
@@ -66,13 +68,19 @@ def crm(sink: Sink) -> Endpoint:
 
 
 @pytest.fixture
-async def build(queue: Queue, registry: Registry, crm: Endpoint) -> AsyncIterator[Build]:
+async def build(queue: Queue, health: Health, crm: Endpoint) -> AsyncIterator[Build]:
     async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
 
         def delivering(*, concurrency: int = 100, schedule: tuple[int, ...] = (0, 50, 3_600_000)) -> Delivering:
             policy = RetryPolicy(schedule=tuple(map(Millis, schedule)), jitter_ratio=0)
-            attempts = Attempts(queue, registry, sender, policy)
-            built = Delivering(queue, attempts, partitions=4, concurrency=concurrency)
+            built = Delivering(
+                queue,
+                Attempts(queue, sender, policy),
+                Gate(health, HealthRules(), probe_for=Millis(5000)),
+                Deadline(queue, health, Millis(600_000)),
+                partitions=4,
+                concurrency=concurrency,
+            )
             built.directory = Directory.of(1, endpoints=[crm])
             return built
 

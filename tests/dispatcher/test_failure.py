@@ -12,6 +12,7 @@ from consent.errors import Misconfigured
 from dispatcher.egress import Forbidden
 from dispatcher.exchange import BadResponse, CannotConnect, ConnectTimeout
 from dispatcher.failure import explanation_of, word_of
+from dispatcher.names import ResolverSilent
 
 SOMEWHERE = cast("Any", None)
 """aiohttp keeps here to which host it was; we never look."""
@@ -28,8 +29,8 @@ def no_connection(number: int) -> aiohttp.ClientConnectorError:
         (no_connection(errno.ETIMEDOUT), "connect_timeout", "Connection timed out"),
         (no_connection(errno.ECONNRESET), "connection_reset", "Connection reset by peer"),
         (no_connection(errno.EHOSTUNREACH), "unreachable", "No route to host"),
-        (no_connection(errno.ENETUNREACH), "unreachable", "Network is unreachable"),
-        (no_connection(errno.EMFILE), "connect_failed", "Too many open files"),
+        (no_connection(errno.ENETUNREACH), "no_route", "Network is unreachable"),
+        (no_connection(errno.EMFILE), "no_descriptors", "Too many open files"),
         (aiohttp.ClientConnectorError(SOMEWHERE, OSError("Multiple exceptions: 10.1.2.3")), "connect_failed", ""),
         (aiohttp.ClientConnectorError(SOMEWHERE, Forbidden()), "egress_refused", "not a public address"),
         (aiohttp.ClientConnectorDNSError(SOMEWHERE, Forbidden()), "egress_refused", "not a public address"),
@@ -46,8 +47,10 @@ def no_connection(number: int) -> aiohttp.ClientConnectorError:
         ),
         (CannotConnect(errno.ETIMEDOUT, "10.1.2.3"), "connect_timeout", "Connection timed out"),
         (CannotConnect(errno.ECONNRESET, "10.1.2.3"), "connection_reset", "Connection reset by peer"),
-        (CannotConnect(errno.ENETUNREACH, "10.1.2.3"), "unreachable", "Network is unreachable"),
-        (CannotConnect(errno.EMFILE, "10.1.2.3"), "connect_failed", "Too many open files"),
+        (CannotConnect(errno.EHOSTUNREACH, "10.1.2.3"), "unreachable", "No route to host"),
+        (CannotConnect(errno.ENETUNREACH, "10.1.2.3"), "no_route", "Network is unreachable"),
+        (CannotConnect(errno.EMFILE, "10.1.2.3"), "no_descriptors", "Too many open files"),
+        (ResolverSilent(), "dns_unavailable", "our resolver does not answer"),
         (CannotConnect("10.1.2.3"), "connect_failed", ""),
         (Forbidden(), "egress_refused", "not a public address"),
         (socket.gaierror(socket.EAI_NONAME, "Name not known"), "dns_failed", "Name not known"),

@@ -566,7 +566,7 @@ async def test_a_machine_that_has_no_more_sockets_is_told(client: Client) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
-    assert outcome == "connect_failed"
+    assert outcome == "no_descriptors"
 
 
 async def test_a_name_that_does_not_exist_is_dns_failed(client: Client) -> None:

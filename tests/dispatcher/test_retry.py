@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from consent.errors import Misconfigured
 from consent.model import Millis, UnixMs
-from dispatcher.outcome import Delivered, Gone, Outcome, TryAgain, judged
-from dispatcher.retry import SCHEDULE, Bury, Done, Hold, RetryIn, RetryPolicy, Step, next_step
+from dispatcher.outcome import OUR_FAULTS, Attempted, Delivered, Gone, OurFault, Outcome, TryAgain, charged, judged
+from dispatcher.retry import PUT_OFF, SCHEDULE, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from tests.builders import NOON
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
@@ -116,7 +116,15 @@ def test_each_attempt_waits_for_its_entry_of_the_schedule() -> None:
 
 
 def test_after_the_last_attempt_a_delivery_is_buried_with_its_reason() -> None:
-    assert next_step(TryAgain("timeout"), 10, POLICY, NO_JITTER) == Bury("gave up after 10 attempts: timeout")
+    step = next_step(TryAgain("timeout: no answer"), 10, POLICY, NO_JITTER)
+
+    assert step == Bury("gave up after 10 attempts: timeout: no answer", "timeout")
+
+
+def test_what_is_our_own_fault_is_put_off_however_often_it_was_tried() -> None:
+    step = next_step(OurFault("no_route: Network is unreachable"), 10, POLICY, NO_JITTER)
+
+    assert step == PutOff(PUT_OFF, "no_route: Network is unreachable")
 
 
 def test_a_schedule_of_one_entry_is_one_attempt() -> None:
@@ -178,3 +186,22 @@ def test_every_step_has_its_word() -> None:
 
 def test_the_schedule_ends_within_the_retention_of_the_log() -> None:
     assert sum(SCHEDULE) * 1.1 < UnixMs(30 * 24 * HOUR)
+
+
+@pytest.mark.parametrize("word", sorted(OUR_FAULTS))
+def test_a_failure_on_our_side_is_charged_to_nobody(word: str) -> None:
+    attempted = Attempted(outcome=TryAgain(word), status=None, took_ms=1, response="", error=word)
+
+    assert charged(attempted) == OurFault(word)
+
+
+@pytest.mark.parametrize("word", ["dns_failed", "connect_refused", "unreachable", "timeout", "egress_refused", ""])
+def test_every_other_failure_is_the_endpoints(word: str) -> None:
+    attempted = Attempted(outcome=TryAgain(word), status=None, took_ms=1, response="", error=word)
+
+    assert charged(attempted) == TryAgain(word)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_whoever_is_overloaded_may_say_for_how_long(status: int) -> None:
+    assert judged(status, "60", NOON) == TryAgain(f"http_{status}", Millis(60_000), status)

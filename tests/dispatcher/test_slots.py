@@ -1,9 +1,10 @@
 """Slots are what an endpoint and the dispatcher allow; opt-outs get them first, and a slow endpoint hoards nothing."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 from consent.model import Endpoint, EndpointId, EventType, Lease, Partition
-from dispatcher.slots import QUICK_MS, Slots
+from dispatcher.slots import QUICK_MS, Slots, most_for_one, most_retries
 from tests.builders import ANN, an_endpoint, an_event
 
 CRM, WAREHOUSE = an_endpoint("crm", max_in_flight=2), an_endpoint("warehouse", max_in_flight=2)
@@ -31,7 +32,7 @@ def a_claimed(endpoint: Endpoint = CRM, type: EventType = EventType.OPTED_IN) ->
 
 
 def room(slots: Slots[Held], name: EndpointId = CRM.id) -> int:
-    return slots.room_for(REGISTERED)(name)
+    return slots.room_for(REGISTERED)(name, 0)
 
 
 def test_an_endpoint_has_so_many_requests_under_way_and_no_more() -> None:
@@ -74,7 +75,7 @@ def test_as_many_again_are_claimed_ahead_of_the_slots() -> None:
     slots.join(a_claimed())
 
     assert (room(slots), slots.free) == (3, 19)
-    slots.settled(CRM.id)
+    slots.settled(a_claimed().lease)
     assert (room(slots), slots.free) == (4, 20)
 
 
@@ -83,13 +84,13 @@ def test_nothing_is_claimed_ahead_for_an_endpoint_that_answers_slowly() -> None:
     slots.join(a_claimed())
     list(slots.start(REGISTERED))
     slots.answered(CRM.id, QUICK_MS + 1)
-    slots.settled(CRM.id)
+    slots.settled(a_claimed().lease)
     assert room(slots) == 2
 
     slots.join(a_claimed())
     list(slots.start(REGISTERED))
     slots.answered(CRM.id, QUICK_MS)
-    slots.settled(CRM.id)
+    slots.settled(a_claimed().lease)
 
     assert room(slots) == 4
 
@@ -97,8 +98,8 @@ def test_nothing_is_claimed_ahead_for_an_endpoint_that_answers_slowly() -> None:
 def test_there_is_no_room_for_an_endpoint_that_is_disabled_or_unknown() -> None:
     slots: Slots[Held] = Slots(10)
 
-    assert slots.room_for({CRM.id: an_endpoint("crm", disabled="gone")})(CRM.id) == 0
-    assert slots.room_for({})(CRM.id) == 0
+    assert slots.room_for({CRM.id: an_endpoint("crm", disabled="gone")})(CRM.id, 0) == 0
+    assert slots.room_for({})(CRM.id, 0) == 0
 
 
 def test_what_was_claimed_for_an_endpoint_that_is_gone_is_started_to_be_put_back() -> None:
@@ -116,3 +117,90 @@ def test_once_closed_nothing_more_is_started() -> None:
     slots.close()
 
     assert list(slots.start(REGISTERED)) == []
+
+
+# ── fairness ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def crowd(count: int) -> dict[EndpointId, Endpoint]:
+    return {one.id: one for one in (an_endpoint(f"e{n}", max_in_flight=16) for n in range(count))}
+
+
+def started(slots: Slots[Held], endpoints: dict[EndpointId, Endpoint], each: int) -> Counter[EndpointId]:
+    for endpoint in endpoints.values():
+        for _ in range(each):
+            slots.join(a_claimed(endpoint))
+    return Counter(held.lease.endpoint for held in slots.start(endpoints))
+
+
+def test_endpoints_that_hang_never_take_the_last_slots() -> None:
+    slots: Slots[Held] = Slots(256)
+    hanging = crowd(40)
+    started(slots, hanging, 16)
+
+    healthy = {CRM.id: CRM}
+    slots.join(a_claimed())
+
+    assert len(list(slots.start({**hanging, **healthy}))) == 1
+
+
+def test_a_few_endpoints_have_all_they_are_allowed() -> None:
+    assert set(started(Slots(256), crowd(8), 16).values()) == {16}
+
+
+def test_the_fuller_it_is_the_fewer_one_may_have() -> None:
+    assert [most_for_one(taken, 256, 16) for taken in (0, 191, 192, 223, 224, 255)] == [16, 16, 4, 4, 1, 1]
+    assert most_for_one(255, 256, 0) == 0
+
+
+def test_one_endpoint_may_not_hoard_what_is_claimed_ahead_either() -> None:
+    slots: Slots[Held] = Slots(10)
+    for _ in range(16):
+        slots.join(a_claimed(WAREHOUSE))
+
+    assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=16)})(CRM.id, 0) == 4
+    assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=16)})(CRM.id, 2) == 1
+
+
+def test_some_slots_of_an_endpoint_are_never_for_retries() -> None:
+    endpoints = {CRM.id: an_endpoint("crm", max_in_flight=4)}
+    slots: Slots[Held] = Slots(100)
+    retry = replace(a_claimed().lease, attempt=2)
+    assert slots.retries_for(endpoints)(CRM.id, 0) == 3
+
+    for _ in range(3):
+        slots.join(Held(retry))
+
+    assert slots.retries_for(endpoints)(CRM.id, 0) == 0
+    assert slots.room_for(endpoints)(CRM.id, 0) == 5
+    slots.settled(retry)
+    assert slots.retries_for(endpoints)(CRM.id, 0) == 1
+
+
+def test_some_slots_of_the_dispatcher_are_never_for_retries() -> None:
+    endpoints = {CRM.id: an_endpoint("crm", max_in_flight=100)}
+    slots: Slots[Held] = Slots(8)
+
+    assert slots.retries_for(endpoints)(CRM.id, 5) > 0
+    assert slots.retries_for(endpoints)(CRM.id, 6) == 0
+
+
+def test_the_only_slot_is_for_retries_too() -> None:
+    assert [most_retries(slots) for slots in (1, 2, 4, 16)] == [1, 1, 3, 12]
+
+
+def test_nothing_is_claimed_ahead_for_an_endpoint_with_a_rate() -> None:
+    slots: Slots[Held] = Slots(10)
+
+    assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=2, rate="50/s")})(CRM.id, 0) == 2
+
+
+def test_what_was_not_sent_does_not_make_an_endpoint_quick() -> None:
+    slots: Slots[Held] = Slots(10)
+    for took in (QUICK_MS + 1, None):
+        slots.join(a_claimed())
+        list(slots.start(REGISTERED))
+        slots.answered(CRM.id, took)
+        slots.settled(a_claimed().lease)
+
+    assert room(slots) == 2

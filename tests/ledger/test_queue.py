@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from consent.ledger import Backlog, Ledger, Queue, Store
+from consent.ledger import Backlog, Ledger, Look, Queue, Store
 from consent.model import (
     AttemptRecord,
     Change,
@@ -308,3 +308,144 @@ def looks_with_expired(looks: list) -> list:  # type: ignore[type-arg]
 
 async def stored(store: Store) -> set[bytes]:
     return {name async for name in store.redis.scan_iter()}
+
+
+# ── room for what was never tried, and what opt-outs wait ───────────────────────────────────────────────────────────
+
+
+async def failed_once(queue: Queue, route: Route, *changes: Change) -> None:
+    await route(*changes)
+    for lease in await claim(queue, limit=100):
+        await queue.settle(lease, "retry", RECORD, wait=NOW)
+
+
+async def in_one_partition(store: Store, count: int) -> list[Msisdn]:
+    numbers = (Msisdn(f"1650243{n:04}") for n in range(1000))
+    return [number for number in numbers if store.keys_of(number).partition == 0][:count]
+
+
+async def test_the_retries_of_a_claim_are_limited_and_leave_room_for_first_attempts(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    numbers = await in_one_partition(store, 12)
+    await failed_once(queue, route, *(a_start(msisdn=number) for number in numbers[:10]))
+    await route(*(a_start(msisdn=number) for number in numbers[10:]))
+
+    claimed = await queue.claim(Partition(0), {CRM.id: (6, 3)}, token="mine", first="tried")
+
+    assert [lease.attempt for lease in claimed.leases] == [2, 2, 2, 1, 1]
+    due = claimed.due[CRM.id]
+    assert due.untried is None
+    assert due.tried is not None
+    assert due.tried <= claimed.now
+
+
+async def test_first_attempts_go_before_retries_unless_it_is_their_turn(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    numbers = await in_one_partition(store, 4)
+    await failed_once(queue, route, *(a_start(msisdn=number) for number in numbers[:2]))
+    await route(*(a_start(msisdn=number) for number in numbers[2:]))
+
+    first = await queue.claim(Partition(0), {CRM.id: 1}, token="mine")
+    second = await queue.claim(Partition(0), {CRM.id: 1}, token="mine", first="tried")
+
+    assert [lease.attempt for lease in first.leases + second.leases] == [1, 2]
+
+
+async def test_an_opt_out_that_was_tried_goes_before_a_first_attempt_of_anything_else(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    stopped, started = await in_one_partition(store, 2)
+    await failed_once(queue, route, a_stop(msisdn=stopped))
+    await route(a_start(msisdn=started))
+
+    (lease,) = await claim(queue, limit=1)
+
+    assert lease.msisdn == stopped
+
+
+async def test_a_claim_says_when_each_kind_is_due_again(queue: Queue, store: Store, route: Route) -> None:
+    stopped, started = await in_one_partition(store, 2)
+    await route(a_stop(msisdn=stopped), a_start(msisdn=started))
+    leases = await claim(queue)
+    settled = await queue.settle(leases[0], "retry", RECORD, wait=Millis(60_000))
+    await queue.settle(leases[1], "release", RECORD, wait=Millis(30_000))
+
+    claimed = await queue.claim(Partition(0), {CRM.id: 5}, token="mine")
+
+    untried, tried = claimed.due[CRM.id]
+    assert settled is not None
+    assert (tried, settled.was_tried) == (settled.due, True)
+    assert untried is not None
+    assert untried - claimed.now == pytest.approx(30_000, abs=2000)
+
+
+async def test_an_opt_out_waits_from_when_it_was_recorded_wherever_it_waits(queue: Queue, route: Route) -> None:
+    _, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
+    recorded = int(second.id.split("_")[2])
+
+    behind = await oldest(queue)
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "done", None, wait=NOW)
+    (stop,) = await claim(queue)
+    in_flight = await oldest(queue)
+    await queue.settle(stop, "retry", RECORD, wait=Millis(3_600_000))
+    put_off = await oldest(queue)
+
+    assert behind == in_flight == put_off == {CRM.id: recorded}
+
+
+async def test_a_delivered_opt_out_waits_no_more_and_nobody_asks_again(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    await route(a_stop(), a_start(msisdn=BOB))
+    for lease in await claim(queue):
+        await queue.settle(lease, "done", None, wait=NOW)
+
+    assert await oldest(queue) == {}
+    assert [look.unheard for look in await looks(queue)] == [()] * 4
+    assert [name for name in await stored(store) if b"unheard" in name] == []
+
+
+async def test_a_dead_opt_out_is_dead_and_waits_again_once_revived(queue: Queue, route: Route) -> None:
+    (event,) = await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "bury", RECORD, wait=NOW)
+    dead = await oldest(queue)
+
+    await queue.retry(CRM.id, event, is_urgent=True)
+
+    assert (dead, list(await oldest(queue))) == ({}, [CRM.id])
+
+
+async def test_why_deliveries_were_given_up_is_counted(queue: Queue, backlog: Backlog, route: Route) -> None:
+    await route(*(a_stop(msisdn=Msisdn(f"1650242{n:04}")) for n in range(3)))
+    for lease, cause in zip(await claim(queue), ("timeout", "http_500", "timeout"), strict=True):
+        await queue.settle(lease, "bury", RECORD, wait=NOW, cause=cause)
+
+    assert await backlog.given_up(CRM.id) == {"timeout": 2, "http_500": 1}
+
+
+async def test_what_an_operator_hastens_replaces_the_attempt_that_was_due(queue: Queue, route: Route) -> None:
+    (event,) = await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "retry", RECORD, wait=Millis(60_000))
+
+    await asyncio.gather(*(queue.retry(CRM.id, event, is_urgent=True) for _ in range(3)))
+
+    (again,) = await claim(queue)
+    await queue.settle(again, "done", None, wait=NOW)
+    assert await claim(queue) == []
+    assert (await queue.look(lease.partition)).due == {}
+
+
+async def looks(queue: Queue) -> list[Look]:
+    return [await queue.look(Partition(p)) for p in range(4)]
+
+
+async def oldest(queue: Queue) -> dict[EndpointId, UnixMs]:
+    found: dict[EndpointId, UnixMs] = {}
+    for look in await looks(queue):
+        found |= await queue.oldest_unheard(look.partition, look.unheard) if look.unheard else {}
+    return found

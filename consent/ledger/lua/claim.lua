@@ -1,16 +1,29 @@
 -- claim: take due heads, opt-outs first, and hold each under a lease.
 --   KEYS[1] next zset  [2] leased zset  [3] log stream    then for each endpoint: due zset, heads hash
---   ARGV[1] lease time (ms)  [2] lease token    then for each endpoint: its id, how many at most
---   returns {now, {when each of these endpoints is due next, or ''}, {{endpoint, recipient, event id, attempts made, log fields}, ...}}
+--   ARGV[1] lease time (ms)  [2] lease token  [3] 'untried' | 'tried': which of the ordinary ones go first
+--   then for each endpoint: its id, how many at most, how many of these may have been tried before
+--   returns {now, {when one never tried is due next, when one tried before is, ...for each endpoint; '' for never},
+--            {{endpoint, recipient, event id, attempts made, log fields}, ...}}
 -- Why the log is read here: one round trip; a delivery keeps no copy of its event.
-local function take(keys, due, heads, endpoint, limit, now, args, claimed)
-  local ready = redis.call('ZRANGE', due, '-inf', now - URGENT, 'BYSCORE', 'LIMIT', 0, limit)
-  if #ready < limit then
-    for _, recipient in ipairs(redis.call('ZRANGE', due, 0, now, 'BYSCORE', 'LIMIT', 0, limit - #ready)) do
-      ready[#ready + 1] = recipient
+local ORDER = {untried = {-1, 1, 0, 2}, tried = {-1, 1, 2, 0}}
+
+-- Recipients whose heads are due, band by band.
+local function ready(due, now, limit, retries, order)
+  local found = {}
+  for _, i in ipairs(order) do
+    local most = limit - #found
+    if i > 0 then most = math.min(most, retries) end
+    if most > 0 then
+      local due_now = redis.call('ZRANGE', due, i * BAND, i * BAND + now, 'BYSCORE', 'LIMIT', 0, most)
+      for _, recipient in ipairs(due_now) do found[#found + 1] = recipient end
+      if i > 0 then retries = retries - #due_now end
     end
   end
-  for _, recipient in ipairs(ready) do
+  return found
+end
+
+local function take(keys, due, heads, endpoint, recipients, now, args, claimed)
+  for _, recipient in ipairs(recipients) do
     redis.call('ZREM', due, recipient)
     local taken = parse_head(redis.call('HGET', heads, recipient))
     redis.call('HSET', heads, recipient, head(taken.event, taken.attempts, taken.urgent, args[2]))
@@ -22,9 +35,11 @@ end
 
 local function claim(keys, args)
   local now, due, claimed, slot = now_ms(), {}, {}, 4
-  for i = 3, #args, 2 do
-    take(keys, keys[slot], keys[slot + 1], args[i], tonumber(args[i + 1]), now, args, claimed)
-    due[#due + 1] = tostring(refresh_next({next = keys[1], due = keys[slot]}, args[i]))
+  for i = 4, #args, 3 do
+    local found = ready(keys[slot], now, tonumber(args[i + 1]), tonumber(args[i + 2]), ORDER[args[3]])
+    take(keys, keys[slot], keys[slot + 1], args[i], found, now, args, claimed)
+    local untried, tried = refresh_next({next = keys[1], due = keys[slot]}, args[i], now)
+    due[#due + 1], due[#due + 2] = tostring(untried), tostring(tried)
     slot = slot + 2
   end
   return {now, due, claimed}

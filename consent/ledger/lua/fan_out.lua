@@ -1,5 +1,6 @@
 -- fan_out: turn the next stretch of the log into deliveries and move the cursor, unless somebody else did.
---   KEYS[1] routed cursor  [2] next zset    then for each delivery: due zset, heads hash, lane list
+--   KEYS[1] routed cursor  [2] next zset  [3] the partition's unheard zset
+--   then for each delivery: due zset, heads hash, lane list, unheard zset
 --   ARGV[1] the cursor as the caller read it  [2] the cursor after this stretch
 --   then for each delivery: endpoint, recipient, event id, '1' if urgent
 --   returns {'routed'} | {'moved', cursor}     moved: another dispatcher routed this stretch
@@ -7,12 +8,13 @@
 local function fan_out(keys, args)
   local cursor = redis.call('GET', keys[1]) or '0-0'
   if cursor ~= args[1] then return {'moved', cursor} end
-  local now = now_ms()
-  local slot = 3
+  local now, noted, noted_unheard = now_ms(), {}, {}
+  local slot = 4
   for i = 3, #args, 4 do
-    local lane = {next = keys[2], due = keys[slot], heads = keys[slot + 1], lane = keys[slot + 2]}
+    local lane = {next = keys[2], due = keys[slot], heads = keys[slot + 1], lane = keys[slot + 2],
+      unheard = keys[slot + 3], any_unheard = keys[3], noted = noted, noted_unheard = noted_unheard}
     join_lane(lane, args[i], args[i + 1], args[i + 2], args[i + 3], now)
-    slot = slot + 3
+    slot = slot + 4
   end
   redis.call('SET', keys[1], args[2])
   return {'routed'}

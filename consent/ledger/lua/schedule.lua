@@ -2,13 +2,15 @@
 --
 -- A lane is all that one endpoint is owed about one recipient, in order; its first delivery, the head, is the only one
 -- that may be attempted. heads: recipient -> 'event attempts urgent token' (token '-' while no dispatcher holds it).
--- due: recipient by time. Opt-outs are due in the same set, URGENT lower, so that they are found before all others.
+-- due: recipient by time, in four bands one BAND apart, so that each can be asked for alone:
+--     -1 opt-outs   0 all others   1 opt-outs that were tried before   2 others that were tried before
 -- next: endpoint by the time its first head is due, so that nobody looks at an endpoint that is owed nothing yet.
-local URGENT = 8796093022208 -- 2^43 ms, later than any clock
+-- unheard: the opt-outs that an endpoint was not told of, wherever they wait, by the time they were recorded; and under
+-- the same name without the endpoint, which endpoints have such, none older than the score says (lua/unheard.lua).
+local BAND = 8796093022208 -- 2^43 ms, later than any clock
 
-local function score(at, urgent)
-  if urgent == '1' then return at - URGENT end
-  return at
+local function band(urgent, attempts)
+  return (urgent == '1' and -1 or 0) + (attempts > 0 and 2 or 0)
 end
 
 local function head(event, attempts, urgent, token)
@@ -21,39 +23,65 @@ local function parse_head(text)
   return {event = event, attempts = tonumber(attempts), urgent = urgent, token = token}
 end
 
-local function make_due(keys, endpoint, recipient, urgent, at)
-  redis.call('ZADD', keys.due, score(at, urgent), recipient)
+-- keys.noted: the endpoints that are in next by now, where many deliveries become due at the same instant.
+local function make_due(keys, endpoint, recipient, held, at)
+  redis.call('ZADD', keys.due, at + band(held.urgent, held.attempts) * BAND, recipient)
+  if keys.noted and keys.noted[endpoint] then return end
   redis.call('ZADD', keys.next, 'LT', at, endpoint)
+  if keys.noted then keys.noted[endpoint] = true end
 end
 
--- After heads were taken from an endpoint: when will its next one be due? '' for never.
-local function refresh_next(keys, endpoint)
-  local first = redis.call('ZRANGE', keys.due, 0, 0, 'WITHSCORES')
-  if #first == 0 then
+-- keys.noted_unheard: likewise; the first of many is the oldest.
+local function keep_unheard(keys, endpoint, event)
+  local recorded = string.match(event, '^%d+')
+  redis.call('ZADD', keys.unheard, recorded, event)
+  if keys.noted_unheard and keys.noted_unheard[endpoint] then return end
+  redis.call('ZADD', keys.any_unheard, 'LT', recorded, endpoint)
+  if keys.noted_unheard then keys.noted_unheard[endpoint] = true end
+end
+
+-- When the first of a band and the next one is due, '' for never. One that is due already is answer enough.
+local function earliest(due, low, now)
+  local found = ''
+  for i = low, low + 1 do
+    local first = redis.call('ZRANGE', due, i * BAND, (i + 1) * BAND, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+    if #first > 0 then
+      local at = tonumber(first[2]) - i * BAND
+      if found == '' or at < found then found = at end
+      if at <= now then break end
+    end
+  end
+  return found
+end
+
+-- After heads were taken from an endpoint: when is the next one due that was never tried, and when one that was?
+-- '' for never.
+local function refresh_next(keys, endpoint, now)
+  local lowest = redis.call('ZRANGE', keys.due, 0, 0, 'WITHSCORES')
+  if #lowest == 0 then
     redis.call('ZREM', keys.next, endpoint)
-    return ''
+    return '', ''
   end
-  local at = tonumber(first[2])
-  if at < 0 then
-    at = at + URGENT
-    local plain = redis.call('ZRANGE', keys.due, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-    if #plain > 0 then at = math.min(at, tonumber(plain[2])) end
-  end
-  redis.call('ZADD', keys.next, at, endpoint)
-  return at
+  local highest = redis.call('ZRANGE', keys.due, -1, -1, 'WITHSCORES')
+  local untried = tonumber(lowest[2]) < BAND and earliest(keys.due, -1, now) or ''
+  local tried = tonumber(highest[2]) >= BAND and earliest(keys.due, 1, now) or ''
+  redis.call('ZADD', keys.next, math.min(untried == '' and tried or untried, tried == '' and untried or tried), endpoint)
+  return untried, tried
 end
 
 -- One more delivery for a lane: its head if the lane is empty, else behind the others.
 local function join_lane(keys, endpoint, recipient, event, urgent, at)
+  if urgent == '1' then keep_unheard(keys, endpoint, event) end
   if redis.call('HSETNX', keys.heads, recipient, head(event, 0, urgent, '-')) == 1 then
-    make_due(keys, endpoint, recipient, urgent, at)
+    make_due(keys, endpoint, recipient, {urgent = urgent, attempts = 0}, at)
   else
     redis.call('RPUSH', keys.lane, event .. ' ' .. urgent)
   end
 end
 
 -- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none.
-local function advance_lane(keys, endpoint, recipient, at)
+local function advance_lane(keys, endpoint, recipient, held, at)
+  if held.urgent == '1' then redis.call('ZREM', keys.unheard, held.event) end
   local waiting = redis.call('LPOP', keys.lane)
   if not waiting then
     redis.call('HDEL', keys.heads, recipient)
@@ -61,6 +89,6 @@ local function advance_lane(keys, endpoint, recipient, at)
   end
   local event, urgent = string.match(waiting, '^(%S+) (%S+)$')
   redis.call('HSET', keys.heads, recipient, head(event, 0, urgent, '-'))
-  make_due(keys, endpoint, recipient, urgent, at)
+  make_due(keys, endpoint, recipient, {urgent = urgent, attempts = 0}, at)
   return at
 end

@@ -1,33 +1,34 @@
 -- settle: end a lease, and say what comes next.
---   KEYS[1] leased zset  [2] next zset  [3] due zset  [4] heads hash  [5] lane list  [6] dead zset  [7] graves hash
---   KEYS[8] attempts stream
+--   KEYS[1] leased zset  [2] next zset  [3] due zset  [4] heads hash  [5] lane list  [6] unheard zset  [7] dead zset
+--   KEYS[8] graves hash  [9] given-up hash  [10] attempts stream
 --   ARGV[1] endpoint  [2] recipient  [3] lease token  [4] 'done' | 'bury' | 'retry' | 'release'  [5] wait before a retry (ms)
---   ARGV[6] attempt record, '' for none  [7] attempts to keep  [8] what to write on the grave
---   returns {'ok', when this lane is due next or ''} | {'not_yours'}     a reaped lease is no longer ours to end
+--   ARGV[6] attempt record, '' for none  [7] attempts to keep  [8] what to write on the grave  [9] why it was given up
+--   returns {'ok', when this lane is due next or '', attempts made of that one} | {'not_yours'}
+--   not_yours: a reaped lease is no longer ours to end
 -- Why here: a dispatcher that lost its lease must not cancel its successor's retry.
 local function settle(keys, args)
-  local lane = {next = keys[2], due = keys[3], heads = keys[4], lane = keys[5]}
+  local lane = {next = keys[2], due = keys[3], heads = keys[4], lane = keys[5], unheard = keys[6]}
   local held = parse_head(redis.call('HGET', keys[4], args[2]))
   if not held or held.token ~= args[3] then return {'not_yours'} end
   local now = now_ms()
   redis.call('ZREM', keys[1], args[1] .. '\31' .. args[2])
   if args[6] ~= '' then
-    redis.call('XADD', keys[8], 'MAXLEN', '~', args[7], '*', 'endpoint', args[1], 'msisdn', args[2], 'event', held.event,
+    redis.call('XADD', keys[10], 'MAXLEN', '~', args[7], '*', 'endpoint', args[1], 'msisdn', args[2], 'event', held.event,
       'record', args[6])
   end
   if args[4] == 'done' or args[4] == 'bury' then
     if args[4] == 'bury' then
-      redis.call('ZADD', keys[6], now, held.event)
-      redis.call('HSET', keys[7], held.event, args[8])
+      redis.call('ZADD', keys[7], now, held.event)
+      redis.call('HSET', keys[8], held.event, args[8])
+      redis.call('HINCRBY', keys[9], args[9], 1)
     end
-    return {'ok', tostring(advance_lane(lane, args[1], args[2], now))}
+    return {'ok', tostring(advance_lane(lane, args[1], args[2], held, now)), 0}
   end
-  local attempts = held.attempts
-  if args[4] == 'retry' then attempts = attempts + 1 end
-  redis.call('HSET', keys[4], args[2], head(held.event, attempts, held.urgent, '-'))
+  if args[4] == 'retry' then held.attempts = held.attempts + 1 end
+  redis.call('HSET', keys[4], args[2], head(held.event, held.attempts, held.urgent, '-'))
   local at = now + tonumber(args[5])
-  make_due(lane, args[1], args[2], held.urgent, at)
-  return {'ok', tostring(at)}
+  make_due(lane, args[1], args[2], held, at)
+  return {'ok', tostring(at), held.attempts}
 end
 
 register('settle', settle, 'allow-oom')

@@ -1,0 +1,116 @@
+"""Does a healthy endpoint notice the bad ones beside it?
+
+    python -m bench.isolation [--seconds 20] [--rate 100]
+
+Opt-outs are recorded at an even pace, each of a number of its own. First one healthy endpoint is told of them, alone;
+then beside one that hangs, one that takes a second, and one that answers 500, all of which are told of the same. What
+is measured is the time from the record to the healthy endpoint, by one clock; the ratio of the two p99 is the answer.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bench import load
+from bench.dispatch import ask, change
+from bench.installation import ENDPOINT_SECRET, OTHER_CORE, add_endpoint, dispatcher, process, store
+from consent.ledger import Ledger, Registry, Store
+from consent.model import Endpoint, EndpointId
+
+_BAD = """\
+import asyncio, sys
+from aiohttp import web
+
+async def hang(request):
+    await asyncio.sleep(3600)
+
+async def drag(request):
+    await asyncio.sleep(1)
+    return web.Response()
+
+async def fail(request):
+    return web.Response(status=500)
+
+app = web.Application()
+app.add_routes([web.post("/hang", hang), web.post("/drag", drag), web.post("/fail", fail)])
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None, shutdown_timeout=0.1)
+"""
+
+
+def main() -> None:
+    options = arguments()
+    alone = measured(options, bad=False)
+    print(f"{load.machine()}; {options.rate} opt-outs/s for {options.seconds} s")
+    print(f"  alone          p50 {alone[0]:6.1f} ms   p99 {alone[1]:6.1f} ms")
+    beside = measured(options, bad=True)
+    print(f"  beside bad     p50 {beside[0]:6.1f} ms   p99 {beside[1]:6.1f} ms   p99 ratio {beside[1] / alone[1]:.2f}")
+
+
+def measured(options: argparse.Namespace, *, bad: bool) -> tuple[float, float]:
+    """p50 and p99, in ms, at the healthy endpoint."""
+    port = options.port
+    sink = [sys.executable, "-m", "bench.sink", str(port), ENDPOINT_SECRET]
+    others = [sys.executable, "-c", _BAD, str(port + 4)]
+    with store() as (folder, url), process(sink, core=OTHER_CORE), process(others, core=OTHER_CORE):
+        asyncio.run(add_endpoint(url, f"http://127.0.0.1:{port}/hook", max_in_flight=16))
+        if bad:
+            asyncio.run(add_bad(url, f"http://127.0.0.1:{port + 4}"))
+        with dispatcher(Path(folder), url, port + 1, log="error"):
+            recorded = asyncio.run(paced(url, options.rate, options.seconds))
+            wait_for(port, len(recorded))
+        report = json.loads(ask(port, "/report"))
+    arrived = dict(zip(report["ids"], report["arrived"], strict=True))
+    took = sorted(arrived[name] - at for name, at in recorded.items())
+    return took[len(took) // 2], took[len(took) * 99 // 100]
+
+
+async def add_bad(url: str, target: str) -> None:
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        registry = Registry(opened)
+        kept = (await registry.directory()).endpoints[EndpointId("acme/sink")]
+        for name in ("hang", "drag", "fail"):
+            bad: Endpoint = replace(kept, id=EndpointId(f"acme/{name}"), url=f"{target}/{name}")
+            await registry.put(bad)
+
+
+async def paced(url: str, rate: int, seconds: int) -> dict[str, float]:
+    """When each event was recorded, in ms of the sink's clock."""
+    recorded: dict[str, float] = {}
+    async with Store.open(url, partitions=16, durability="fsync") as opened:
+        ledger = Ledger(opened)
+
+        async def record(n: int) -> None:
+            at = time.time() * 1000
+            for name in getattr(await ledger.apply(change(0, 2 * n)), "events", ()):
+                recorded[name] = at
+
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            for n in range(rate * seconds):
+                await asyncio.sleep(max(0.0, began + n / rate - time.monotonic()))
+                tasks.create_task(record(n))
+    return recorded
+
+
+def wait_for(port: int, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while int(ask(port, "/count")) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit("not all of them arrived within a minute")
+        time.sleep(0.05)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--rate", type=int, default=100)
+    parser.add_argument("--port", type=int, default=18870)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

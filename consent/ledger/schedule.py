@@ -1,0 +1,60 @@
+"""What does the queue tell of deliveries? Stretches of the log, looks, claims, settlings, and when more is due."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from consent.model import EndpointId, Event, Lease, Msisdn, Partition, UnixMs
+
+Verdict = Literal["done", "bury", "retry", "release"]
+Order = Literal["untried", "tried"]
+"""Which of the ordinary deliveries go first where there is no room for all: opt-outs go before both."""
+
+
+class Due(NamedTuple):
+    """When an endpoint is due again in one partition; None for never. One that is due already hides the later ones."""
+
+    untried: UnixMs | None
+    tried: UnixMs | None
+    """Of deliveries that were attempted before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Events of one partition that nobody has routed, and the cursor on both sides of them."""
+
+    partition: Partition
+    before: str
+    after: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one partition has to do, in the store's own time."""
+
+    partition: Partition
+    now: UnixMs
+    due: Mapping[EndpointId, UnixMs]
+    """When each endpoint's first delivery is due."""
+    expired: tuple[tuple[EndpointId, Msisdn], ...]
+    first_expiry: UnixMs | None
+    unheard: tuple[EndpointId, ...] = ()
+    """Who may have opt-outs that it was not told of, wherever they wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    leases: tuple[Lease, ...]
+    now: UnixMs
+    """In the store's time."""
+    due: Mapping[EndpointId, Due]
+    """When each endpoint that was asked for is due again in this partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    due: UnixMs | None
+    """When the lane's next delivery is due, be it the same one again; None when there is none."""
+    was_tried: bool = False
+    """That one was attempted before."""

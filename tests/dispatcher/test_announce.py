@@ -1,0 +1,59 @@
+"""What happens to an endpoint is an event of its account, recorded once."""
+
+import json
+
+import pytest
+from structlog.testing import capture_logs
+
+from consent.directory import Directory
+from consent.ledger import Health, HealthRules, Ledger, Said, Transition
+from consent.model import EventType, Millis, UnixMs
+from dispatcher.announce import Announcing, change_of, is_about
+from tests.builders import NOON, an_endpoint, an_event, an_origin
+
+CRM = an_endpoint("crm")
+DIRECTORY = Directory.of(1, endpoints=[CRM])
+RULES = HealthRules(failing_after=1, failing_for=Millis(0))
+
+
+@pytest.fixture
+async def failing(health: Health) -> None:
+    await health.report(CRM.id, Said(failed=1, reason="http_500"), RULES)
+
+
+@pytest.mark.usefixtures("failing")
+async def test_it_is_recorded_once_whoever_tells_it(health: Health, ledger: Ledger) -> None:
+    standings = await health.standings()
+
+    with capture_logs() as logs:
+        for _ in range(3):
+            await Announcing(ledger, health).tell(standings, DIRECTORY, NOON)
+
+    (event,) = await ledger.newest(10)
+    assert (event.type, event.account, event.msisdn, event.campaign) == (EventType.ENDPOINT_FAILING, "acme", "", None)
+    assert json.loads(event.detail)["reason"] == "http_500"
+    assert [line["to"] for line in logs] == [EventType.ENDPOINT_FAILING]
+    assert (await health.standings())[CRM.id].untold == ()
+
+
+@pytest.mark.usefixtures("failing")
+async def test_of_an_endpoint_that_is_gone_nothing_is_told(health: Health, ledger: Ledger) -> None:
+    await Announcing(ledger, health).tell(await health.standings(), Directory.of(1), NOON)
+
+    assert await ledger.newest(10) == []
+
+
+def test_it_says_which_endpoint_why_and_since_when() -> None:
+    transition = Transition(type=EventType.ENDPOINT_FAILING, at=NOON, reason="timeout", since=UnixMs(NOON - 5))
+
+    detail = json.loads(change_of(CRM, transition, NOON).detail)
+
+    assert detail == {"id": "acme/crm", "reason": "timeout", "failing_since": "2025-11-24T15:59:59.995Z"}
+
+
+def test_nobody_is_told_about_himself() -> None:
+    about_crm = an_event(EventType.ENDPOINT_FAILING, origin=an_origin(source=CRM.id))
+
+    assert is_about(about_crm, CRM.id)
+    assert not is_about(about_crm, an_endpoint("ops").id)
+    assert not is_about(an_event(), CRM.id)
