@@ -106,8 +106,8 @@ def of_secrets(sealing: Sealing, seals: Seals, settings: Settings) -> Finding:
     if key is None:
         return warning(
             "secrets",
-            "written to the store in plain text: set store.secret_key to what `consent-relay secrets new-key` prints, in every "
-            "process, then run `consent-relay secrets reencrypt`",
+            "written to the store in plain text: set store.secret_key to what `consent-relay secrets new-key` prints, "
+            "in every process, then run `consent-relay secrets reencrypt`",
         )
     if sealing.plain or sealing.older:
         return warning(

@@ -3,9 +3,12 @@
 REMEDIES = {
     "egress_refused": "the address is not public: if it is yours, name its network in dispatcher.egress_allow",
     "dns_failed": "nobody knows this host name: check the URL",
+    "dns_unavailable": "our own resolver does not answer: check /etc/resolv.conf here; the endpoint is not to blame",
     "connect_refused": "nothing listens there: check the port, and that the system runs",
     "connect_timeout": "no connection in time: look for a firewall between here and there",
     "unreachable": "no way leads there from this machine: check routes and firewalls",
+    "no_route": "this machine has no way there at all: check its network; the endpoint is not to blame",
+    "no_descriptors": "this process has too many files open: raise LimitNOFILE; the endpoint is not to blame",
     "connect_failed": "the connection failed: check host and port",
     "tls_failed": "its certificate is not trusted here, or that port does not speak TLS: check https:// and the chain",
     "connection_reset": "it hung up before it answered: look in its own log",
