@@ -8,7 +8,7 @@ import structlog
 from config import sections
 from config.background import persist
 from config.client_certificates import unpresentable
-from config.clock import system_clock
+from config.clock import steady_clock, system_clock
 from config.probes import internal_port
 from config.secret_keys import seals_of
 from config.settings import Settings
@@ -65,7 +65,7 @@ class Dispatcher:
         where = self._settings.dispatcher
         async with asyncio.TaskGroup() as tasks, internal_port(where.host, where.port, lambda: self._unready):
             running = [tasks.create_task(task) for task in self._upkeep()]
-            deliver = tasks.create_task(persist("deliver", lambda: self._delivering.turn(system_clock)))
+            deliver = tasks.create_task(persist("deliver", lambda: self._delivering.turn(steady_clock)))
             heart = tasks.create_task(persist("renew leases", self._delivering.heartbeat))
             log.info("dispatcher.running", partitions=self._store.partitions, concurrency=where.concurrency)
             await stop.wait()

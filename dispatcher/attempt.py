@@ -101,12 +101,13 @@ class Attempts:
             try:
                 settled = await self._queue.settle(lease, verdict, record, wait=wait, cause=cause)
             except StoreUnavailable as exc:
-                log.warning("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))
+                log.debug("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))
                 await asyncio.sleep(backoff(failures))
                 continue
             if settled is None:
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
             return settled
+        log.warning("delivery.left_to_its_lease", delivery=lease.event_id, endpoint=lease.endpoint)
         return None
 
 

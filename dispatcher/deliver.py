@@ -18,6 +18,7 @@ from functools import partial
 
 import structlog
 
+from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
 from consent.ledger import Order, Queue, Standing
@@ -200,7 +201,7 @@ class Delivering:
         attempt = AT_ONCE
         try:
             if self._gate.lets(lease):
-                attempt = await self._attempts.make(lease, self.directory, clock)
+                attempt = await self._attempts.make(lease, self.directory, system_clock)
         finally:
             self._slots.answered(lease.endpoint, attempt.took_ms)
             self._start(clock)

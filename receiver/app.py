@@ -7,7 +7,6 @@ import structlog
 from aiohttp import web
 
 from config.background import persist
-from config.clock import system_clock
 from config.probes import Handler, answer, internal_port, probes
 from config.secret_keys import seals_of
 from config.settings import Settings
@@ -113,7 +112,7 @@ class Receiver:
 
     async def _sweep(self) -> float:
         for partition in range(self._store.partitions):
-            receipt = await self.reception.judge_overdue(Partition(partition), system_clock())
+            receipt = await self.reception.judge_overdue(Partition(partition))
             if receipt.events:
                 log.info("parts.judged", type=" ".join(receipt.types), events=" ".join(receipt.events))
         return min(_LONGEST_SWEEP_S, self._settings.receiver.parts_wait / 1000)

@@ -74,9 +74,9 @@ class Reception:
             return _receipt(change, await self._ledger.apply(change))
         return _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
 
-    async def judge_overdue(self, partition: Partition, now: UnixMs) -> Receipt:
+    async def judge_overdue(self, partition: Partition) -> Receipt:
         """Long texts whose missing parts never came are judged by what is there."""
-        overdue = await self._ledger.overdue_parts(partition, now)
+        overdue = await self._ledger.overdue_parts(partition)
         return _together([await self._record_overdue(whole) for whole in overdue])
 
     async def _record_overdue(self, whole: Whole) -> Receipt:

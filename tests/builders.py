@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from consent.ledger import Store
 from consent.model import (
     AccountId,
     Actor,
@@ -126,6 +127,13 @@ def an_endpoint(name: str = "crm", **changed: Any) -> Endpoint:
         secrets=(SECRET,),
     )
     return replace(endpoint, **changed)
+
+
+async def let_wait(store: Store, ms: int) -> None:
+    """As if parts of long texts had waited so much longer: the time to give up on them is the store's own."""
+    for keys in store.keys:
+        for group in await store.redis.zrange(keys.partials, 0, -1):
+            await store.redis.zincrby(keys.partials, -ms, group)
 
 
 def a_delivery(event: Event, endpoint: Endpoint | None = None) -> Delivery:

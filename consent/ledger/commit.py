@@ -37,7 +37,7 @@ class GroupCommit:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._required: tuple[int, int] | None = None
-        self._trailer: bytes | None = None
+        self._trailer: list[bytes] = []
         self._waiting: list[_Call] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -45,7 +45,14 @@ class GroupCommit:
         """How many local disks and replicas must have each flush (WAITAOF); None where the server's own settings
         promise enough already."""
         self._required = disks_and_replicas
-        self._trailer = disks_and_replicas and pack(("WAITAOF", *disks_and_replicas, _TRAILER_TIMEOUT_MS))
+        if disks_and_replicas is None:
+            self._trailer = []
+            return
+        disks, replicas = disks_and_replicas
+        # A replica that is asked for its disk while it writes tells of its last fsync, and of this one a second later.
+        # Once it has the data it answers at once: 2 to 10 ms in all.
+        has_it = [pack(("WAIT", replicas, _TRAILER_TIMEOUT_MS))] if replicas else []
+        self._trailer = [*has_it, pack(("WAITAOF", disks, replicas, _TRAILER_TIMEOUT_MS))]
 
     def call(self, function: str, keys: Sequence[str], arguments: Arguments) -> "asyncio.Future[Reply]":
         """The reply of one function call. Raises StoreUnavailable when it is not certain to have been kept."""
@@ -99,9 +106,10 @@ class GroupCommit:
         return replies
 
     async def _send(self, commands: list[bytes]) -> list[Reply]:
-        if self._trailer is None or self._required is None:
+        if self._required is None:
             return await self._wire.exchange(commands)
-        *replies, kept = await self._wire.exchange([*commands, self._trailer])
+        answers = await self._wire.exchange([*commands, *self._trailer])
+        replies, kept = answers[: len(commands)], answers[-1]
         if isinstance(kept, hiredis.ReplyError):
             raise StoreUnsafe(f"the store refuses to confirm durability: {kept}")
         if any(have < need for have, need in zip(kept, self._required, strict=True)):

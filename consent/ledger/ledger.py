@@ -87,9 +87,14 @@ class Ledger:
                 return Whole(part.group, tuple(content.decode() for content in contents))
         return Waiting()
 
-    async def overdue_parts(self, partition: Partition, now: UnixMs, *, limit: int = 100) -> list[Whole]:
-        """Texts whose missing parts did not come in time: to be judged by what is there."""
+    async def overdue_parts(self, partition: Partition, *, limit: int = 100) -> list[Whole]:
+        """Texts whose missing parts did not come in time: to be judged by what is there.
+
+        In time by the store's clock, which set the limit: by one that runs ahead, half a STOP would be judged alone.
+        """
         keys = self._store.keys[partition]
+        seconds, micros = await self._store.redis.time()
+        now = seconds * 1000 + micros // 1000
         groups = await self._store.redis.zrange(keys.partials, "-inf", now, byscore=True, offset=0, num=limit)
         whole = []
         for group in groups:

@@ -139,6 +139,11 @@ async def _in_our_words() -> AsyncIterator[None]:
         raise StoreUnavailable(f"the store did not answer within {_TIMEOUT_S:g} s") from None
     except (StoreGone, StoreSilent) as exc:
         raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
+    except RuntimeError as exc:
+        # uvloop's word for a connection that was reset while nobody used it; redis-py knows OSError alone.
+        if "is closed" not in str(exc):
+            raise
+        raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
     except ResponseError as exc:  # full, read-only, its disk failed, a right is missing
         raise StoreUnavailable(f"the store refused: {exc}") from exc
 

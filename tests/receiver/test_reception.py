@@ -23,10 +23,9 @@ from consent.model import (
 )
 from receiver.inbound import Inbound
 from receiver.reception import Receipt, Reception
-from tests.builders import ACME, ALERTS, ANN, a_campaign, a_source
+from tests.builders import ACME, ALERTS, ANN, a_campaign, a_source, let_wait
 
 NOW = UnixMs(1_764_000_000_000)
-LONG_AFTER = UnixMs(2**43)
 NEXMO = a_source()
 SKYCORE = a_source(id=SourceId("skycore-main"), provider="skycore", token="another-t0ken-of-16-chars")
 
@@ -73,7 +72,8 @@ async def recorded(ledger: Ledger, msisdn: str = ANN) -> list[Event]:
 
 
 async def swept(reception: Reception) -> Receipt:
-    receipts = [await reception.judge_overdue(Partition(p), LONG_AFTER) for p in range(4)]
+    await let_wait(reception._ledger._store, 2**42)
+    receipts = [await reception.judge_overdue(Partition(p)) for p in range(4)]
     return next((receipt for receipt in receipts if receipt != Receipt()), Receipt())
 
 
@@ -254,7 +254,7 @@ async def test_what_came_of_a_text_is_judged_when_the_rest_is_overdue(reception:
 async def test_a_part_that_is_not_overdue_waits(reception: Reception, ledger: Ledger) -> None:
     await reception.take(a_part(1, "STOP", total=2), NEXMO, NOW)
 
-    assert [await reception.judge_overdue(Partition(p), UnixMs(0)) for p in range(4)] == [Receipt()] * 4
+    assert [await reception.judge_overdue(Partition(p)) for p in range(4)] == [Receipt()] * 4
     assert await recorded(ledger) == []
 
 
@@ -265,9 +265,8 @@ async def test_an_overdue_text_is_judged_once_though_two_receivers_sweep(
     for n in range(10):
         await reception.take(a_part(1, "STOP", total=2, sender=f"1650555{n:04}"), NEXMO, NOW)
 
-    receipts = await asyncio.gather(
-        *(one.judge_overdue(Partition(p), LONG_AFTER) for one in (reception, other) for p in range(4))
-    )
+    await let_wait(reception._ledger._store, 2**42)
+    receipts = await asyncio.gather(*(one.judge_overdue(Partition(p)) for one in (reception, other) for p in range(4)))
 
     assert sum(len(receipt.events) for receipt in receipts) == 10
     assert len(await ledger.newest(100)) == 10
