@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-.PHONY: run test check format types contracts bench lock clean help
+.PHONY: run test chaos check format types contracts bench lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,7 +17,11 @@ test: $(DEV_STAMP)  ## format, lint, types, import contracts, then every test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
+
+SEED ?= 3
+chaos: $(DEV_STAMP)  ## two minutes of faults: kills, stops, resets, clock jumps; then every promise is checked
+	$(BIN)/python -m tests.chaos.run --seed $(SEED) --events 9000 --faults 40 --minutes 1.2 --rate 75
 
 check: test
 
