@@ -179,7 +179,7 @@ class Endpoint:
 # ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who said it and how we know: kept with the state and with every event."""
 

@@ -81,7 +81,7 @@ class Receiver:
         async with (
             asyncio.TaskGroup() as tasks,
             internal_port(where.internal_host, where.internal_port, lambda: self._unready),
-            open_door(hooks.reply_to, self._others(hooks), where.host, where.port, max_body=where.max_body) as port,
+            open_door(hooks, self._others(hooks), where.host, where.port, max_body=where.max_body) as port,
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
             log.info("receiver.listening", host=where.host, port=port)

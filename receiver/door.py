@@ -7,19 +7,31 @@ cost more than all that we do with a webhook (bench/README.md, docs/adr/0006-pla
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import structlog
 
 from config.probes import Handler, server_of
+from consent.errors import ConsentError
 from receiver import plain
 from receiver.answers import serialised
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
 
-ReplyTo = Callable[[str, Inbound], Awaitable[Reply]]
-"""(token, request) -> what to tell the provider. Raises nothing."""
+
+class Taker(Protocol):
+    """Takes what plain posts bring."""
+
+    def take(self, token: str, inbound: Inbound) -> "asyncio.Future[Reply]":
+        """What to tell the provider. May raise a ConsentError, at once or later."""
+        ...
+
+    def refuse(self, token: str, error: ConsentError, *, ms: int) -> Reply:
+        """What to tell the provider instead, after so long."""
+        ...
+
 
 log = structlog.get_logger()
 
@@ -34,13 +46,13 @@ _MOST_WAITING = 256 * 1024
 class Door:
     """All connections that have brought nothing but plain posts so far."""
 
-    def __init__(self, reply_to: ReplyTo, others: Callable[[], asyncio.Protocol], *, max_body: int) -> None:
-        self.reply_to = reply_to
+    def __init__(self, taker: Taker, others: Callable[[], asyncio.Protocol], *, max_body: int) -> None:
+        self.taker = taker
         self.others = others
         self.max_body = max_body
         self.is_closing = False
         self.connections: set[Connection] = set()
-        self.under_way: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Future[Reply]] = set()
 
     async def close_idle(self) -> None:
         loop = asyncio.get_running_loop()
@@ -56,8 +68,9 @@ class Door:
             connection.close_if_silent(since=float("inf"))
         if self.under_way:
             _, late = await asyncio.wait(self.under_way, timeout=grace)
-            for task in late:
-                task.cancel()
+            for answering in late:
+                answering.cancel()
+            await asyncio.sleep(0)  # they are told in the loop's next turn
         for connection in [*self.connections]:
             connection.close_if_silent(since=float("inf"))
 
@@ -70,7 +83,8 @@ class Connection(asyncio.Protocol):
         self._data = b""
         self._last_heard = self._loop.time()
         self._is_stuck = False
-        self.answering: asyncio.Task[None] | None = None
+        self._token = ""
+        self.answering: asyncio.Future[Reply] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # of a TCP server, so it reads and writes
@@ -111,24 +125,29 @@ class Connection(asyncio.Protocol):
         post, end = found
         self._data = self._data[end:]
         self._last_heard = self._loop.time()
-        self.answering = task = self._loop.create_task(self._answer(post))
-        self._door.under_way.add(task)
-        task.add_done_callback(self._door.under_way.discard)
+        self._token = post.token
+        self.answering = answering = self._begin(post)
+        self._door.under_way.add(answering)
+        answering.add_done_callback(self._answer)
         if self._transport is not None and len(self._data) <= _MOST_WAITING:
             self._transport.resume_reading()
 
-    async def _answer(self, post: plain.PlainPost) -> None:
+    def _begin(self, post: plain.PlainPost) -> "asyncio.Future[Reply]":
         try:
-            reply = await self._door.reply_to(post.token, post.inbound)
-        except Exception:  # whatever it was, the provider must hear of it, and send it again
-            log.exception("webhook.broke")
-            reply = _BROKEN
-        except asyncio.CancelledError:  # the grace is over, or somebody else's wait was cancelled with ours
+            return self._door.taker.take(post.token, post.inbound)
+        except Exception as exc:  # noqa: BLE001 - told apart where it is answered, like one that comes later
+            failed: asyncio.Future[Reply] = self._loop.create_future()
+            failed.set_exception(exc)
+            return failed
+
+    def _answer(self, answering: "asyncio.Future[Reply]") -> None:
+        self._door.under_way.discard(answering)
+        self.answering = None
+        if answering.cancelled():  # the grace is over, or somebody else's wait was cancelled with ours
             if self._transport is not None:
                 self._transport.abort()
-            raise
-        finally:
-            self.answering = None
+            return
+        reply = self._reply(answering)
         transport = self._transport
         if transport is None:  # it hung up; what it reported is recorded, and it will send it again
             return
@@ -139,6 +158,16 @@ class Connection(asyncio.Protocol):
         self._last_heard = self._loop.time()
         if self._data and not self._is_stuck:
             self._next()
+
+    def _reply(self, answering: "asyncio.Future[Reply]") -> Reply:
+        try:
+            return answering.result()
+        except ConsentError as error:
+            ms = round((self._loop.time() - self._last_heard) * 1000)
+            return self._door.taker.refuse(self._token, error, ms=ms)
+        except Exception:  # whatever it was, the provider must hear of it, and send it again
+            log.exception("webhook.broke")
+            return _BROKEN
 
     def _hand_over(self) -> None:
         transport, data = self._transport, self._data
@@ -155,13 +184,13 @@ class Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def open_door(
-    reply_to: ReplyTo, handler: Handler, host: str, port: int, *, max_body: int, grace: float = 5.0
+    taker: Taker, handler: Handler, host: str, port: int, *, max_body: int, grace: float = 5.0
 ) -> AsyncIterator[int]:
-    """Serve plain posts by `reply_to`, all else by `handler`. Yields the port. On the way out: stop accepting, let
+    """Serve plain posts by `taker`, all else by `handler`. Yields the port. On the way out: stop accepting, let
     requests under way be answered within `grace` seconds, close."""
     loop = asyncio.get_running_loop()
     server = server_of(handler, max_body=max_body)
-    door = Door(reply_to, server, max_body=max_body)
+    door = Door(taker, server, max_body=max_body)
     listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024)
     sweeping = loop.create_task(door.close_idle())
     try:

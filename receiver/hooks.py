@@ -1,5 +1,6 @@
 """How is a webhook answered over HTTP? From aiohttp's request to `Inbound`, and from what happened to its reply."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,72 +38,61 @@ class Hooks:
         self._public_url = public_url
         self._max_body = max_body
         self._clock = clock
+        # Bound once: asking the lazy one whether a level is on costs more than all else that is said about a webhook.
+        self._log = log.bind()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """For a request that aiohttp has read."""
         token = request.raw_path[len(PATH) :].partition("?")[0]
         if request.method not in METHODS:
             raise web.HTTPMethodNotAllowed(request.method, METHODS)
+        began = self._clock()
         try:
             inbound = await inbound_of(request, max_body=self._max_body)
+            reply = await self.take(token, inbound)
         except ConsentError as error:
-            return response(self._refuse(token, error))
-        return response(await self.reply_to(token, inbound))
+            reply = self.refuse(token, error, ms=self._clock() - began)
+        return response(reply)
 
-    async def reply_to(self, token: str, inbound: Inbound) -> Reply:
-        """For a request that is read already."""
+    def take(self, token: str, inbound: Inbound) -> "asyncio.Future[Reply]":
+        """For a request that is read already. Any ConsentError, here or there, is to be refused."""
         began = self._clock()
-        source: Source | None = None
-        try:
-            source = self._reception.source_of(token)
-            if inbound.headers and self._public_url:
-                inbound = replace(inbound, url=self._url(token, inbound.query))
-            receipt = await self._reception.take(inbound, source, began)
-        except ConsentError as error:
-            self._tell_refusal(error, source, began)
-            return _reply_to(error, source)
-        self._tell(receipt, source, began)
-        return CODECS[source.provider].reply(None)
+        source = self._reception.source_of(token)
+        if inbound.headers and self._public_url:
+            inbound = replace(inbound, url=self._url(token, inbound.query))
+        return self._reception.take_then(inbound, source, began, lambda receipt: self._accepted(receipt, source, began))
 
-    def _url(self, token: str, query: str) -> str:
-        """As the provider was told it, and as some sign it."""
-        return f"{self._public_url}{PATH}{token}{'?' if query else ''}{query}"
-
-    def _refuse(self, token: str, error: ConsentError) -> Reply:
-        """What could not even be read; a wrong token comes first, for its sender has no business with us."""
-        began = self._clock()
+    def refuse(self, token: str, error: ConsentError, *, ms: int) -> Reply:
+        """A wrong token comes first, for its sender has no business with us."""
         source: Source | None = None
         try:
             source = self._reception.source_of(token)
         except ConsentError as unknown:
             error = unknown
-        self._tell_refusal(error, source, began)
-        return _reply_to(error, source)
-
-    def _tell(self, receipt: Receipt, source: Source, began: UnixMs) -> None:
-        if not log.is_enabled_for(logging.INFO):
-            return
-        log.info(
-            "webhook.accepted",
-            source=source.id,
-            type=" ".join(receipt.types),
-            events=" ".join(receipt.events[:_MOST_NAMED]),
-            ms=self._clock() - began,
-            **receipt.unusual(),
-        )
-
-    def _tell_refusal(self, error: ConsentError, source: Source | None, began: UnixMs) -> None:
-        log.warning(
+        self._log.warning(
             "webhook.refused",
             source=source.id if source else None,
             status=error.status,
             reason=error.reason,
             error=str(error),
-            ms=self._clock() - began,
+            ms=ms,
         )
+        if source is not None:
+            return CODECS[source.provider].reply(error)
+        return Reply(status=error.status, retry_after=5 if error.retryable else None)
 
+    def _url(self, token: str, query: str) -> str:
+        """As the provider was told it, and as some sign it."""
+        return f"{self._public_url}{PATH}{token}{'?' if query else ''}{query}"
 
-def _reply_to(error: ConsentError, source: Source | None) -> Reply:
-    if source is not None:
-        return CODECS[source.provider].reply(error)
-    return Reply(status=error.status, retry_after=5 if error.retryable else None)
+    def _accepted(self, receipt: Receipt, source: Source, began: UnixMs) -> Reply:
+        if self._log.is_enabled_for(logging.INFO):
+            self._log.info(
+                "webhook.accepted",
+                source=source.id,
+                type=" ".join(receipt.types),
+                events=" ".join(receipt.events[:_MOST_NAMED]),
+                ms=self._clock() - began,
+                **receipt.unusual(),
+            )
+        return CODECS[source.provider].reply(None)

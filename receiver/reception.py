@@ -1,7 +1,8 @@
 """What happens to a webhook? Believe it, read it, judge it, record it: all of it, or the provider shall send again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -18,6 +19,8 @@ from receiver.judge import Judged, judge, judge_whole
 from receiver.parts import HeldPart, packed, unpacked
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @value(frozen=True, slots=True, kw_only=True)
@@ -60,8 +63,15 @@ class Reception:
             raise NoSuchSource("no source has this token")
         return source
 
-    async def take(self, inbound: Inbound, source: Source, now: UnixMs) -> Receipt:
-        """Returns when all that the webhook reports is recorded; any ConsentError means it must not be acknowledged."""
+    def take(self, inbound: Inbound, source: Source, now: UnixMs) -> "asyncio.Future[Receipt]":
+        """Done when all that the webhook reports is recorded; any ConsentError, here or there, means that it must not
+        be acknowledged."""
+        return self.take_then(inbound, source, now, _itself)
+
+    def take_then(
+        self, inbound: Inbound, source: Source, now: UnixMs, then: Callable[[Receipt], T]
+    ) -> "asyncio.Future[T]":
+        """`take`, and what `then` makes of the receipt. Nearly every webhook is one change: that needs no task."""
         self.ensure_safe()
         codec = CODECS[source.provider]
         codec.verify(inbound, source, now)
@@ -71,8 +81,13 @@ class Reception:
             judge(report, source=source, directory=directory, rules=self._rules, received_at=now) for report in reports
         ]
         if len(judged) == 1 and (change := _alone(judged[0])):
-            return _receipt(change, await self._ledger.apply(change))
-        return _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
+            return self._ledger.apply_then(change, lambda applied: then(_receipt(change, applied)))
+        return asyncio.ensure_future(self._record_all(judged, source, now, then))
+
+    async def _record_all(
+        self, judged: Sequence[Judged], source: Source, now: UnixMs, then: Callable[[Receipt], T]
+    ) -> T:
+        return then(_together(await asyncio.gather(*(self._record(one, source, now) for one in judged))))
 
     async def judge_overdue(self, partition: Partition) -> Receipt:
         """Long texts whose missing parts never came are judged by what is there."""
@@ -123,6 +138,10 @@ class Reception:
         known = source or self.known().source(parts[0].account, parts[0].source) or _removed(parts[0])
         judged = judge_whole(parts, source=known, directory=self.known(), rules=self._rules)
         return await self._record(judged, known, parts[0].received_at)
+
+
+def _itself(receipt: Receipt) -> Receipt:
+    return receipt
 
 
 def _alone(judged: Judged) -> Change | None:

@@ -4,8 +4,9 @@ Changes go through `apply`, one function call in the store (lua/apply.lua); read
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from consent.ledger.keys import consent_field, event_place
 from consent.ledger.recording import applied, digest, keys_and_arguments
@@ -31,6 +32,8 @@ from consent.model import (
     UnixMs,
 )
 from consent.numbers import recipient
+
+T = TypeVar("T")
 
 _PAGE = 500
 
@@ -62,15 +65,23 @@ class Whole:
     contents: tuple[str, ...]
 
 
+def _itself(outcome: Applied) -> Applied:
+    return outcome
+
+
 class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def apply(self, change: Change) -> "asyncio.Future[Applied]":
         """Record a change once. Done when it is as durable as configured; StoreUnavailable if it may not be."""
+        return self.apply_then(change, _itself)
+
+    def apply_then(self, change: Change, then: Callable[[Applied], T]) -> "asyncio.Future[T]":
+        """`apply`, and what `then` makes of its outcome: one future for both, as there is one for every webhook."""
         keys = self._store.keys_of(change.msisdn)
         named, arguments = keys_and_arguments(change, keys)
-        return self._store.commit.ask("apply", named, arguments, lambda reply: applied(reply, keys.partition))
+        return self._store.commit.ask("apply", named, arguments, lambda reply: then(applied(reply, keys.partition)))
 
     async def hold_part(self, part: HeldPart, *, wait: Millis, now: UnixMs) -> Whole | Waiting | Duplicate:
         """Keep a part. `Whole` when it completes the text, and for every repeat until `apply` settles the group."""

@@ -19,9 +19,10 @@ from config.probes import answer, listening, probes, server_of, welcome_body
 from receiver import plain
 from receiver.answers import response
 from receiver.codecs.codec import Reply
-from receiver.door import Connection, Door, ReplyTo, open_door
+from receiver.door import Connection, Door, open_door
 from receiver.inbound import Inbound
 from tests.e2e.installation import eventually
+from tests.receiver.taking import ReplyTo, Taking
 
 LOCAL = "127.0.0.1"
 MAX_BODY = 4096
@@ -145,7 +146,7 @@ async def spoken(port: int, *pieces: bytes) -> tuple[bytes, bool]:
 async def both() -> AsyncIterator[Twins]:
     mine, theirs = Hook(), Hook()
     async with (
-        open_door(mine.reply_to, mine.answer, LOCAL, 0, max_body=MAX_BODY) as door,
+        open_door(Taking(mine.reply_to), mine.answer, LOCAL, 0, max_body=MAX_BODY) as door,
         listening(theirs.answer, LOCAL, 0, max_body=MAX_BODY) as alone,
     ):
         yield Twins(Server(door, mine), Server(alone, theirs))
@@ -330,7 +331,7 @@ def gate() -> Gate:
 async def a_door(reply_to: ReplyTo) -> AsyncIterator[tuple[Door, int]]:
     loop = asyncio.get_running_loop()
     others = server_of(Hook().answer, max_body=MAX_BODY)
-    door = Door(reply_to, others, max_body=MAX_BODY)
+    door = Door(Taking(reply_to), others, max_body=MAX_BODY)
     listener = await loop.create_server(lambda: Connection(door), LOCAL, 0)
     try:
         yield door, listener.sockets[0].getsockname()[1]
@@ -366,7 +367,9 @@ async def the_rest(reader: asyncio.StreamReader) -> bytes:
 
 async def test_closing_answers_what_is_under_way_and_hangs_up_on_the_rest(gate: Gate) -> None:
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(open_door(gate.reply_to, Hook().answer, LOCAL, 0, max_body=MAX_BODY))
+        port = await stack.enter_async_context(
+            open_door(Taking(gate.reply_to), Hook().answer, LOCAL, 0, max_body=MAX_BODY)
+        )
         async with connected(port) as (idle, _), connected(port) as (other, asking), connected(port) as (busy, sending):
             asking.write(LIVE)
             await an_answer(other)
@@ -392,7 +395,9 @@ async def test_closing_lets_aiohttp_answer_what_is_under_way_there(gate: Gate) -
         )
 
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(open_door(Hook().reply_to, answer_late, LOCAL, 0, max_body=MAX_BODY))
+        port = await stack.enter_async_context(
+            open_door(Taking(Hook().reply_to), answer_late, LOCAL, 0, max_body=MAX_BODY)
+        )
         async with connected(port) as (reader, writer):
             writer.write(CHUNKED)
             await eventually(lambda: gate.waiting == 1)
@@ -409,7 +414,7 @@ async def test_closing_lets_aiohttp_answer_what_is_under_way_there(gate: Gate) -
 
 async def test_closing_a_door_that_nobody_came_to_takes_no_time() -> None:
     async with asyncio.timeout(1):
-        async with open_door(Hook().reply_to, Hook().answer, LOCAL, 0, max_body=MAX_BODY):
+        async with open_door(Taking(Hook().reply_to), Hook().answer, LOCAL, 0, max_body=MAX_BODY):
             pass
 
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -22,6 +22,7 @@ from receiver.codecs.codec import Reply
 from receiver.door import open_door
 from receiver.inbound import Inbound
 from tests.builders import ACME, ALERTS, a_campaign, a_start, a_stop
+from tests.receiver.taking import Taking
 
 SECRET = "s3cr3t"
 SIGNING = "my_secret_key_for_testing"
@@ -137,7 +138,7 @@ async def served(
     async def no_hooks(token: str, inbound: Inbound) -> Reply:
         return Reply(status=404)
 
-    async with open_door(no_hooks, handle, "127.0.0.1", 0, max_body=65536) as port:
+    async with open_door(Taking(no_hooks), handle, "127.0.0.1", 0, max_body=65536) as port:
         here.port = port
         yield here
 

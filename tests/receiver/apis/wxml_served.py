@@ -35,6 +35,7 @@ from receiver.codecs.codec import Reply
 from receiver.door import open_door
 from receiver.inbound import Inbound
 from tests.builders import ACME, ALERTS, ANN, NOON, a_campaign, a_start
+from tests.receiver.taking import Taking
 
 KEY = "qTFkykO9JTfahCOqJ0V2Wf5Cg1t8iWlZ"
 """The document's own."""
@@ -174,6 +175,6 @@ async def served(store: Store) -> AsyncIterator[Served]:
     async def no_hooks(token: str, inbound: Inbound) -> Reply:
         return Reply(status=404)
 
-    async with open_door(no_hooks, handle, "127.0.0.1", 0, max_body=65536) as port:
+    async with open_door(Taking(no_hooks), handle, "127.0.0.1", 0, max_body=65536) as port:
         here.port = port
         yield here
