@@ -37,7 +37,13 @@ contracts: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)  ## ratios against bare aiohttp, in one run
 	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.check
+	$(BIN)/python -m bench.optouts
+	$(BIN)/python -m bench.imports
+	$(BIN)/python -m bench.clients
+	$(BIN)/python -m bench.dispatch
 	$(BIN)/python -m bench.pipeline
+	$(BIN)/python -m bench.isolation
 
 lock: $(DEV_STAMP)  ## resolve the dependencies again, with hashes and without an index host
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements.lock
