@@ -14,6 +14,9 @@ An odd number (not E.164) adds `"odd_number": true`. Pure: the same event and di
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import orjson
 
 from consent.directory import Directory
 from consent.model import Event, UnixMs
@@ -35,11 +38,24 @@ def notification(event: Event, directory: Directory) -> dict[str, Json]:
 
 
 def encoded(value: Json) -> bytes:
-    # A surrogate without its partner is no character, and a receiver's parser may refuse the whole body for it.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # A surrogate without its partner is no character, and a receiver's parser may refuse the whole body for it.
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
+def _decoded(detail: str) -> Json:
+    try:
+        value: Json = orjson.loads(detail)
+    except orjson.JSONDecodeError:  # half of a surrogate pair, which only the slow one reads
+        value = json.loads(detail)
+    return value
+
+
+# One event is told to several endpoints, and what comes in one second bears one stamp.
+@lru_cache(maxsize=1024)
 def written(instant: UnixMs) -> str:
     """UTC. Providers stamp whole seconds: a fraction is written only where there is one."""
     moment = _EPOCH + timedelta(milliseconds=instant)
@@ -64,7 +80,7 @@ def _data(event: Event, directory: Directory) -> dict[str, Json]:
         "occurred_at": written(event.occurred_at),
         "received_at": written(event.received_at),
         "sequence": event.sequence,
-        **({DETAIL_NAMES[kind]: json.loads(event.detail)} if event.detail else {}),
+        **({DETAIL_NAMES[kind]: _decoded(event.detail)} if event.detail else {}),
     }
 
 
