@@ -244,7 +244,7 @@ class Change:
     """The group of a concatenated text that this change settles (ledger.hold_part)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Event:
     """What the log keeps and endpoints are told. Its id is its place in the log."""
 
@@ -325,7 +325,7 @@ class Delivery:
     """Opt-outs go before all else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right, for some seconds, to attempt one delivery."""
 
@@ -339,6 +339,18 @@ class Lease:
     """This attempt's number, from 1."""
     token: str
     """Proves at settle time that the lease is still ours."""
+    is_replay: bool = False
+    """An operator asked for it to be sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a new connection cost."""
+
+    dns_ms: float
+    connect_ms: float
+    tls_ms: float | None
+    """None for http."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,3 +363,7 @@ class AttemptRecord:
     took_ms: int
     error: str
     response: str
+    first_byte_ms: float | None = None
+    """From the request written to the answer begun; None where none came, or nobody measured."""
+    opening: Opening | None = None
+    """None where none came, and on a connection that was kept."""

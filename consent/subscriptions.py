@@ -13,11 +13,11 @@ EVERYTHING = "*"
 
 def asks_for(endpoint: Endpoint, event_type: EventType, campaign: CampaignId | None) -> bool:
     """An endpoint of some campaigns does not hear of what belongs to none."""
-    return event_type in _types(endpoint.events) and (not endpoint.campaigns or campaign in endpoint.campaigns)
+    return event_type in types_of(endpoint.events) and (not endpoint.campaigns or campaign in endpoint.campaigns)
 
 
 @lru_cache(maxsize=1024)
-def _types(patterns: tuple[str, ...]) -> frozenset[EventType]:
+def types_of(patterns: tuple[str, ...]) -> frozenset[EventType]:
     """There are few types, so patterns are matched once and not once per event."""
     return frozenset(
         event_type for event_type in EventType if any(_matches(event_type, pattern) for pattern in patterns)

@@ -27,6 +27,7 @@ class DeliveryLine:
     attempts: int
     due_at: datetime | None
     reason: str
+    replay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,13 @@ class AttemptLine:
     ms: int
     error: str
     response: str
+    """The beginning of the answer."""
+    dns_ms: float | None
+    """Of a new connection, as the next two; None on one that was kept."""
+    connect_ms: float | None
+    tls_ms: float | None
+    first_byte_ms: float | None
+    """From the request written to the answer begun; None where none came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +137,7 @@ async def _delivery(
     store: Store, event: Event, endpoint: Endpoint, attempts: Sequence[Attempt], *, mask_numbers: bool
 ) -> DeliveryLine:
     """Owed, or settled: then the attempts tell whether it arrived, and the routing whether it was meant to."""
-    owed = await Backlog(store).owed(endpoint.id, limit=_DEEPEST)
-    if found := next((each for each in owed if each.event == event.id), None):
+    if found := await Backlog(store).one(endpoint.id, event.id, event.msisdn):
         return _line(found, mask_numbers=mask_numbers)
     made = [attempt for attempt in attempts if attempt.endpoint == endpoint.id]
     is_done = any(attempt.record.outcome == "done" for attempt in made)
@@ -167,10 +174,12 @@ def _line(owed: Owed, *, mask_numbers: bool) -> DeliveryLine:
         attempts=owed.attempts,
         due_at=moment(owed.due_at) if owed.due_at else None,
         reason=owed.reason,
+        replay=owed.is_replay,
     )
 
 
 def _attempt(attempt: Attempt) -> AttemptLine:
+    opening = attempt.record.opening
     return AttemptLine(
         endpoint=attempt.endpoint,
         at=moment(attempt.at),
@@ -180,4 +189,8 @@ def _attempt(attempt: Attempt) -> AttemptLine:
         ms=attempt.record.took_ms,
         error=attempt.record.error,
         response=attempt.record.response,
+        dns_ms=opening.dns_ms if opening else None,
+        connect_ms=opening.connect_ms if opening else None,
+        tls_ms=opening.tls_ms if opening else None,
+        first_byte_ms=attempt.record.first_byte_ms,
     )

@@ -55,6 +55,8 @@ def picture(detail: Detail) -> Text:
         "certificate": " with ".join(filter(None, (detail.client_certificate, detail.client_key))),
         "proxy": detail.proxy,
         "disabled": detail.disabled,
+        "health": _told_of_health(detail),
+        "given up": ", ".join(f"{count:,} {reason}" for reason, count in detail.given_up.items()),
     }
     lines = [Text(detail.endpoint, style="bold")]
     lines += [Text.assemble((f"  {what:<12}", "dim"), clean(text)) for what, text in said.items() if text]
@@ -103,6 +105,16 @@ def _to_verify_with(secret: str, public_key: str | None) -> list[Text]:
     if secret:
         return [Text.assemble(("secret  ", "dim"), secret, ("   shown this once: keep it", "dim"))]
     return []
+
+
+def _told_of_health(detail: Detail) -> str:
+    told: list[str] = [detail.health]
+    if detail.failures:
+        told.append(f"{detail.failures} failures in a row since {for_people(detail.failing_since)}")
+        told.append(f"the last {for_people(detail.last_failure)}: {detail.last_reason}")
+    if detail.paused_until:
+        told.append(f"nothing is sent before {for_people(detail.paused_until)}")
+    return ", ".join(told)
 
 
 def _told_of_signing(signing: Signing) -> str:

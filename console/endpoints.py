@@ -10,7 +10,7 @@ from config.settings import Settings
 from config.urls import without_secrets
 from consent.directory import Directory
 from consent.errors import Misconfigured
-from consent.ledger import Backlog, Queue
+from consent.ledger import Backlog, Queue, Standing
 from consent.ledger import Health as EndpointHealth
 from consent.model import Endpoint, Millis, RetiringSecret, UnixMs
 from console.access import reading, registry_in, writing
@@ -87,6 +87,16 @@ class Detail:
     proxy: str
     secrets: tuple[Signing, ...]
     disabled: str
+    health: Literal["healthy", "failing", "disabled"]
+    failures: int
+    """In a row, the last ones."""
+    failing_since: datetime | None
+    last_failure: datetime | None
+    last_reason: str
+    paused_until: datetime | None
+    """Nothing is sent before then: too many failures, or it asked for it."""
+    given_up: dict[str, int]
+    """How many deliveries died ever, by their last failure."""
 
 
 async def survey(settings: Settings) -> list[Health]:
@@ -149,6 +159,8 @@ async def rotate(settings: Settings, name: str, new_secret: str, *, now: UnixMs,
 async def detail(settings: Settings, name: str, *, now: UnixMs) -> Detail:
     async with reading(settings) as store:
         endpoint = endpoint_meant(await registry_in(store, settings).directory(), name)
+        standing = (await EndpointHealth(store).standings()).get(endpoint.id, Standing())
+        given_up = await Backlog(store).given_up(endpoint.id)
     return Detail(
         endpoint=endpoint.id,
         url=without_secrets(endpoint.url),
@@ -166,6 +178,13 @@ async def detail(settings: Settings, name: str, *, now: UnixMs) -> Detail:
             *(_signing(secret.value, secret) for secret in endpoint.retiring if secret.until > now),
         ),
         disabled=endpoint.disabled,
+        health=standing.word,
+        failures=standing.failures,
+        failing_since=_moment(standing.failing_since),
+        last_failure=_moment(standing.last_failure),
+        last_reason=standing.reason,
+        paused_until=moment(standing.shut_until) if standing.opened and standing.shut_until > now else None,
+        given_up=dict(given_up.most_common()),
     )
 
 
@@ -226,6 +245,10 @@ def _signing(secret: str, retiring: RetiringSecret | None = None) -> Signing:
     return Signing(
         version="v1a" if public else "v1", public_key=public, until=moment(retiring.until) if retiring else None
     )
+
+
+def _moment(instant: UnixMs | None) -> datetime | None:
+    return None if instant is None else moment(instant)
 
 
 def _out_of_reach(endpoint: Endpoint, settings: Settings) -> str:

@@ -22,6 +22,7 @@ from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
 from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
+from dispatcher.metrics import Metrics, Tally, exported
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
 
@@ -49,19 +50,25 @@ class Dispatcher:
         policy = RetryPolicy(schedule=where.schedule)
         self._health = Health(store)
         self._announcing = Announcing(self._ledger, self._health)
+        tally = Tally()
         self._delivering = Delivering(
             self._queue,
-            Attempts(self._queue, sender, policy),
+            Attempts(self._queue, sender, policy, tally),
             Gate(self._health, rules_of(where), probe_for=Millis(where.timeout + _PROBE_GRACE_MS)),
             Deadline(self._queue, self._health, where.optout_deadline),
             partitions=store.partitions,
             concurrency=where.concurrency,
         )
+        self._metrics = Metrics(tally, self._delivering)
         self._distributing = Distributing(self._queue, self._delivering.routed)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""
         await self._registry.ensure_readable()
+        with exported(self._metrics):
+            await self._serve(stop)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
         where = self._settings.dispatcher
         async with asyncio.TaskGroup() as tasks, internal_port(where.host, where.port, lambda: self._unready):
             running = [tasks.create_task(task) for task in self._upkeep()]

@@ -11,8 +11,10 @@ from config.background import backoff
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Queue, Said, Settled, Verdict
-from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, UnixMs
+from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, Opening, UnixMs
+from dispatcher import exchange
 from dispatcher.formats import body, speaks
+from dispatcher.metrics import Tally
 from dispatcher.outcome import Attempted, Delivered, Gone, OurFault, Outcome, TryAgain, charged
 from dispatcher.retry import GONE_REASON, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
@@ -68,7 +70,8 @@ def said_by(outcome: Outcome) -> Said:
 
 
 class Attempts:
-    def __init__(self, queue: Queue, sender: Sender, policy: RetryPolicy) -> None:
+    def __init__(self, queue: Queue, sender: Sender, policy: RetryPolicy, tally: Tally | None = None) -> None:
+        self._tally = tally or Tally()
         self._queue = queue
         self._sender = sender
         self._policy = policy
@@ -83,9 +86,11 @@ class Attempts:
         if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
             return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}", "no_form"))
         payload = body(lease.event, endpoint.format, directory)
-        attempted = await self._sender.send(endpoint, lease.event_id, payload, clock())
+        attempted = await self._sender.send(endpoint, lease.event_id, payload, clock(), is_replay=lease.is_replay)
         step = next_step(charged(attempted), lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
-        _tell(lease, lease.event, endpoint, attempted, step, clock())
+        word = "delivered" if isinstance(step, Done) else step.word
+        self._tally.attempted(endpoint.id, word)
+        _tell(lease, lease.event, endpoint, attempted, step, clock(), outcome=word)
         return Attempt(step, attempted)
 
     async def release(self, lease: Lease, wait: Millis) -> None:
@@ -104,6 +109,8 @@ class Attempts:
                 log.debug("delivery.unsettled", delivery=lease.event_id, endpoint=lease.endpoint, error=str(exc))
                 await asyncio.sleep(backoff(failures))
                 continue
+            if settled is not None and cause:
+                self._tally.gave_up(lease.endpoint, cause)
             if settled is None:
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
             return settled
@@ -128,6 +135,7 @@ def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
 def _record(lease: Lease, step: Step | PutBack, attempted: Attempted | None) -> AttemptRecord | None:
     if isinstance(step, PutBack):
         return None
+    timings = attempted.timings if attempted else None
     return AttemptRecord(
         number=lease.attempt,
         outcome=step.word,
@@ -135,6 +143,16 @@ def _record(lease: Lease, step: Step | PutBack, attempted: Attempted | None) -> 
         took_ms=attempted.took_ms if attempted else 0,
         error=_why(step, attempted),
         response=attempted.response if attempted else "",
+        first_byte_ms=round(timings.first_byte_ms, 1) if timings else None,
+        opening=_opening(timings.opening) if timings and timings.opening else None,
+    )
+
+
+def _opening(measured: exchange.Opening) -> Opening:
+    return Opening(
+        dns_ms=round(measured.dns_ms, 1),
+        connect_ms=round(measured.connect_ms, 1),
+        tls_ms=None if measured.tls_ms is None else round(measured.tls_ms, 1),
     )
 
 
@@ -146,7 +164,9 @@ def _why(step: Step, attempted: Attempted | None) -> str:
             return reason or (attempted.error if attempted else "")
 
 
-def _tell(lease: Lease, event: Event, endpoint: Endpoint, attempted: Attempted, step: Step, now: UnixMs) -> None:
+def _tell(
+    lease: Lease, event: Event, endpoint: Endpoint, attempted: Attempted, step: Step, now: UnixMs, *, outcome: str
+) -> None:
     tell = log.info if isinstance(attempted.outcome, Delivered) else log.warning
     tell(
         "delivery.attempted",
@@ -155,7 +175,8 @@ def _tell(lease: Lease, event: Event, endpoint: Endpoint, attempted: Attempted, 
         endpoint=endpoint.id,
         msisdn=event.msisdn,
         attempt=lease.attempt,
-        outcome="delivered" if isinstance(step, Done) else step.word,
+        outcome=outcome,
+        **({"replay": True} if lease.is_replay else {}),
         **({} if attempted.status is None else {"status": attempted.status}),
         **({"reason": attempted.outcome.reason} if isinstance(attempted.outcome, TryAgain) else {}),
         **({"again_in_s": round(step.wait / 1000, 1)} if isinstance(step, RetryIn | PutOff) else {}),

@@ -25,6 +25,8 @@ from dispatcher.ways import Ways
 
 DEFAULT_TIMEOUT = Millis(15_000)
 SIGNERS = 4096
+REPLAY_HEADER = "webhook-replay"
+"""Not signed, as nothing but id, time and body is: a hint for who counts or logs, no ground for a decision."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -62,11 +64,15 @@ class Sender:
     ) -> None:
         await self._opened.aclose()
 
-    async def send(self, endpoint: Endpoint, webhook_id: str, payload: Payload, now: UnixMs) -> Attempted:
+    async def send(
+        self, endpoint: Endpoint, webhook_id: str, payload: Payload, now: UnixMs, *, is_replay: bool = False
+    ) -> Attempted:
         started = time.monotonic()
         try:
             signer = self._signer(endpoint.secrets, endpoint.retiring)
             headers = signer.headers(webhook_id, now // 1000, payload.content)
+            if is_replay:
+                headers[REPLAY_HEADER] = "true"
             for header in endpoint.headers:
                 headers[header.name] = header.value
             request = Request(endpoint.url, payload.content_type, headers, payload.content)

@@ -15,6 +15,7 @@ from consent.ledger.lookup import Lookup
 from consent.ledger.optouts import OptOuts
 from consent.ledger.queue import LEASE_MS, Queue
 from consent.ledger.registry import Registry, Watch
+from consent.ledger.replay import Mark, Passage, Replays
 from consent.ledger.schedule import Claimed, Due, Look, Order, Settled, Stretch, Verdict
 from consent.ledger.store import Server, Store, unsafe
 
@@ -40,12 +41,15 @@ __all__ = [
     "Listed",
     "Look",
     "Lookup",
+    "Mark",
     "OptOuts",
     "Order",
     "Owed",
     "Page",
+    "Passage",
     "Queue",
     "Registry",
+    "Replays",
     "Said",
     "Server",
     "Settled",

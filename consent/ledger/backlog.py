@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
-from consent.ledger.keys import BAND_MS, Keys, event_id
+from consent.ledger.keys import BAND_MS, Keys, event_id, event_place
 from consent.ledger.store import Store
-from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, UnixMs
+from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, Opening, UnixMs
 
 _PAGE = 500
+_REPLAYED = frozenset({"R", "r"})
+"""The marks that lua/schedule.lua gives to a replay."""
+_KNOWN = frozenset(field.name for field in fields(AttemptRecord))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class Owed:
     attempts: int
     due_at: UnixMs | None = None
     reason: str = ""
+    is_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,20 @@ class Backlog:
                     return found[:limit]
         return [*found, *await self.dead(endpoint, limit=limit - len(found))]
 
+    async def one(self, endpoint: EndpointId, event: EventId, msisdn: Msisdn) -> Owed | None:
+        """What has become of one delivery, unless it arrived or never was: without reading all others."""
+        keys = self._store.keys_of(msisdn)
+        if head := await self._store.redis.hget(keys.heads(endpoint), msisdn):
+            lane = await self._lane(keys, endpoint, msisdn, head.decode())
+            if waiting := next((owed for owed in lane if owed.event == event), None):
+                return waiting
+        place = event_place(event)
+        if place is None or await self._store.redis.zscore(keys.dead(endpoint), place[1]) is None:
+            return None
+        return _buried(endpoint, event, await self._store.redis.hget(keys.graves(endpoint), place[1]))
+
     async def _lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn, head: str) -> list[Owed]:
-        place, attempts, _, token = head.split(" ")
+        place, attempts, mark, token = head.split(" ")
         score = await self._store.redis.zscore(keys.due(endpoint), msisdn)
         behind = await self._store.redis.lrange(keys.lane(endpoint, msisdn), 0, _PAGE)
         due_at = None if score is None else UnixMs(int(score) % BAND_MS)
@@ -70,16 +86,19 @@ class Backlog:
             state="due" if token == "-" else "in_flight",  # noqa: S105  # the queue's word for "nobody holds it"
             attempts=int(attempts),
             due_at=due_at,
+            is_replay=mark in _REPLAYED,
         )
+        waiting = [entry.decode().split(" ") for entry in behind]
         return [first] + [
             Owed(
                 endpoint=endpoint,
-                event=event_id(keys.partition, entry.decode().split(" ")[0]),
+                event=event_id(keys.partition, place),
                 msisdn=msisdn,
                 state="behind",
                 attempts=0,
+                is_replay=mark in _REPLAYED,
             )
-            for entry in behind
+            for place, mark in waiting
         ]
 
     async def dead(self, endpoint: EndpointId, *, limit: int = 100) -> list[Owed]:
@@ -91,18 +110,11 @@ class Backlog:
             places = await self._store.redis.zrange(keys.dead(endpoint), 0, limit - len(found) - 1, desc=True)
             if not places:
                 continue
-            for place, grave in zip(places, await self._store.redis.hmget(keys.graves(endpoint), places), strict=True):
-                written = json.loads(grave or b"{}")
-                found.append(
-                    Owed(
-                        endpoint=endpoint,
-                        event=event_id(keys.partition, place.decode()),
-                        msisdn=Msisdn(written.get("msisdn", "")),
-                        state="dead",
-                        attempts=written.get("attempts", 0),
-                        reason=written.get("reason", ""),
-                    )
-                )
+            graves = await self._store.redis.hmget(keys.graves(endpoint), places)
+            found += [
+                _buried(endpoint, event_id(keys.partition, place.decode()), grave)
+                for place, grave in zip(places, graves, strict=True)
+            ]
         return found
 
     async def depth(self, endpoint: EndpointId) -> Depth:
@@ -126,18 +138,39 @@ class Backlog:
     async def attempts(self, event: EventId | None = None, *, limit: int = 100) -> list[Attempt]:
         """The last attempts, newest first; of one event, or of all."""
         found: list[Attempt] = []
-        for keys in self._store.keys:
-            for stream_id, fields in await self._store.redis.xrevrange(keys.attempts, "+", "-", count=_PAGE * 20):
-                attempted = event_id(keys.partition, fields[b"event"].decode())
+        place = event_place(event) if event else None
+        for keys in self._store.keys if place is None else self._store.keys[place[0] : place[0] + 1]:
+            for stream_id, entry in await self._store.redis.xrevrange(keys.attempts, "+", "-", count=_PAGE * 20):
+                attempted = event_id(keys.partition, entry[b"event"].decode())
                 if event is not None and attempted != event:
                     continue
                 found.append(
                     Attempt(
-                        endpoint=EndpointId(fields[b"endpoint"].decode()),
+                        endpoint=EndpointId(entry[b"endpoint"].decode()),
                         event=attempted,
-                        msisdn=Msisdn(fields[b"msisdn"].decode()),
+                        msisdn=Msisdn(entry[b"msisdn"].decode()),
                         at=UnixMs(int(stream_id.split(b"-")[0])),
-                        record=AttemptRecord(**json.loads(fields[b"record"])),
+                        record=_record(entry[b"record"]),
                     )
                 )
         return sorted(found, key=lambda attempt: attempt.at, reverse=True)[:limit]
+
+
+def _buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:
+    written = json.loads(grave or b"{}")
+    return Owed(
+        endpoint=endpoint,
+        event=event,
+        msisdn=Msisdn(written.get("msisdn", "")),
+        state="dead",
+        attempts=written.get("attempts", 0),
+        reason=written.get("reason", ""),
+    )
+
+
+def _record(written: bytes) -> AttemptRecord:
+    """A newer dispatcher may have written more than we know of, an older one less."""
+    told = {name: content for name, content in json.loads(written).items() if name in _KNOWN}
+    if opening := told.get("opening"):
+        told["opening"] = Opening(**opening)
+    return AttemptRecord(**told)

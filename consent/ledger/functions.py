@@ -19,6 +19,7 @@ FUNCTIONS = (
     "renew",
     "reap",
     "retry",
+    "replay",
     "purge",
     "enroll",
     "enlist",

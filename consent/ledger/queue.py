@@ -131,7 +131,7 @@ class Queue:
             arguments += [endpoint, count, tried]
         now, due, claimed = await self._store.commit.call("claim", named, arguments)
         leases = []
-        for endpoint, msisdn, place, attempts, fields in claimed:
+        for endpoint, msisdn, place, attempts, fields, *marks in claimed:
             stream_id = place.decode()
             leases.append(
                 Lease(
@@ -142,6 +142,7 @@ class Queue:
                     event=event_of(partition, stream_id, fields[1]) if fields else None,
                     attempt=attempts + 1,
                     token=token,
+                    is_replay=bool(marks),
                 )
             )
         instants = map(_instant, due)

@@ -11,6 +11,7 @@ from rich.text import Text
 from consent.model import EventId
 from console import deliveries
 from console.access import screen_of, settings_of
+from console.commands.replay import REPLAY_EXAMPLES, replay
 from console.deliveries import AttemptLine, DeliveryLine, Retried
 from console.eventlines import told
 from console.invocation import examples, family
@@ -83,6 +84,9 @@ def retry(
         raise typer.BadParameter("name an event, or say --dead --endpoint NAME")
 
 
+app.command(epilog=REPLAY_EXAMPLES)(replay)
+
+
 def table(lines: Sequence[DeliveryLine], *, when_empty: str) -> Listing:
     return Listing(
         (
@@ -102,7 +106,7 @@ def table(lines: Sequence[DeliveryLine], *, when_empty: str) -> Listing:
                 Text(line.state, style=_STYLES.get(line.state, "")),
                 str(line.attempts),
                 for_people(line.due_at),
-                line.reason,
+                line.reason or ("replayed" if line.replay else ""),
             )
             for line in lines
         ],
@@ -119,6 +123,7 @@ def attempts_table(lines: Sequence[AttemptLine]) -> Listing:
             Column("outcome"),
             Column("status", is_number=True),
             Column("ms", is_number=True),
+            Column("timings", folds=True),
             Column("error", folds=True),
             Column("response", folds=True),
         ),
@@ -130,6 +135,7 @@ def attempts_table(lines: Sequence[AttemptLine]) -> Listing:
                 Text(line.outcome, style="green" if line.outcome == "done" else "red"),
                 "" if line.status is None else str(line.status),
                 str(line.ms),
+                spent(line),
                 line.error,
                 line.response,
             )
@@ -137,6 +143,15 @@ def attempts_table(lines: Sequence[AttemptLine]) -> Listing:
         ],
         when_empty="Nothing was attempted yet.",
     )
+
+
+def spent(line: AttemptLine) -> str:
+    """Where the time went, as far as an answer began."""
+    if line.first_byte_ms is None:
+        return ""
+    phases = {"dns": line.dns_ms, "connect": line.connect_ms, "tls": line.tls_ms, "first byte": line.first_byte_ms}
+    told = ", ".join(f"{phase} {ms:g}" for phase, ms in phases.items() if ms is not None)
+    return told if line.dns_ms is not None else f"{told} (kept connection)"
 
 
 def results(retried: Sequence[Retried]) -> Listing:

@@ -1,16 +1,51 @@
 """What was not delivered is found, explained, and sent again."""
 
+import asyncio
+import json
 import secrets
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config.settings import load
 from consent.ledger import Ledger, Queue, Registry, Store
-from consent.model import Account, AttemptRecord, EventId, Millis, Msisdn
+from consent.model import (
+    Account,
+    AccountId,
+    AttemptRecord,
+    Event,
+    EventId,
+    EventType,
+    Millis,
+    Msisdn,
+    Opening,
+    SourceId,
+)
+from console.commands.replay import Range, how_to_go_on, order_of
+from console.progress import shown
+from console.replay import Replaying, owed_again
 from dispatcher.routing import route
-from tests.builders import ACME, ANN, BOB, NOON, a_campaign, a_start, a_stop, an_endpoint
+from tests.builders import (
+    ACME,
+    ANN,
+    BOB,
+    NOON,
+    a_campaign,
+    a_start,
+    a_stop,
+    an_endpoint,
+    an_event,
+    an_origin,
+)
 from tests.console.command_line import CommandLine
+from tests.e2e.installation import eventually
 
+MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
+"""A shell in the background has its children ignore SIGINT; the operator's does not."""
 CRM, BILLING = an_endpoint("crm"), an_endpoint("billing", events=("consent.opted_in",))
 FAILED = AttemptRecord(number=1, outcome="bury", status=500, took_ms=12, error="gave up: http_500", response="oh no")
 
@@ -108,3 +143,266 @@ def test_retrying_nothing_in_particular_is_wrong_usage(cli: CommandLine, words: 
 @pytest.mark.parametrize("event", ["evt_1_2_3", "evt_99_2_3", "nonsense"])
 def test_an_event_that_is_not_in_the_log_is_told_so(cli: CommandLine, events: list[EventId], event: str) -> None:
     assert f"no event {event} is in the log" in cli.run("deliveries", "show", event, exit_code=1)
+
+
+# ── replay ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def deliver_all(store: Store) -> None:
+    queue = Queue(store)
+    for keys in store.keys:
+        while leases := (await queue.claim(keys.partition, {CRM.id: 10, BILLING.id: 10}, token="mine")).leases:
+            for lease in leases:
+                await queue.settle(lease, "done", None, wait=Millis(0))
+
+
+async def disable(store: Store) -> None:
+    await Registry(store).disable(CRM.id, "by hand")
+
+
+async def forget_the_log(store: Store) -> None:
+    for keys in store.keys:
+        if await store.redis.exists(keys.log):
+            await store.redis.xtrim(keys.log, maxlen=0, approximate=False)
+
+
+def marked(lines: list[dict[str, Any]]) -> set[tuple[str, str, bool]]:
+    return {(line["endpoint"], line["event_id"], line["replay"]) for line in lines}
+
+
+def test_what_was_told_is_told_again_to_that_endpoint_alone(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+
+    done = cli.json("deliveries", "replay", "crm", "--since", "1h", "--yes")
+
+    assert (done["endpoint"], done["dry_run"], done["found"], done["queued"]) == ("acme/crm", False, 3, 3)
+    assert marked(cli.json("deliveries", "list")) == {("acme/crm", event, True) for event in events}
+    assert cli.run("deliveries", "list").count("replayed") == 3
+
+
+def test_a_replay_narrows_to_types_and_to_what_the_endpoint_asks_for(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+
+    opted_out = cli.json("deliveries", "replay", "crm", "--since", "1h", "--type", "consent.opted_out", "--yes")
+    billing = cli.json("deliveries", "replay", "billing", "--since", "1h", "--type", "consent.*", "--yes")
+
+    assert (opted_out["queued"], billing["queued"]) == (2, 1)
+    assert "no event is of type" in cli.run("deliveries", "replay", "crm", "--dead", "--type", "x", exit_code=1)
+
+
+def test_a_replay_asks_first_and_a_no_queues_nothing(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+
+    told = cli.run("deliveries", "replay", "crm", "--since", "1h", answer="n\n", exit_code=1)
+    assert "3 events for acme/crm" in told
+    assert cli.json("deliveries", "list") == []
+    assert "3 of 3 events queued" in cli.run("deliveries", "replay", "crm", "--since", "1h", answer="y\n")
+    assert "3 were waiting already" in cli.run("deliveries", "replay", "crm", "--since", "1h", "--yes")
+
+
+def test_json_without_yes_only_counts(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+
+    plan = cli.json("deliveries", "replay", "crm", "--since", "1h")
+
+    assert (plan["dry_run"], plan["found"], plan["queued"]) == (True, 3, 0)
+    assert cli.json("deliveries", "list") == []
+
+
+def test_a_partial_replay_is_warned_of(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+
+    told = cli.run("deliveries", "replay", "crm", "--since", "1h", "--type", "consent.opted_in", exit_code=1)
+
+    assert "does not heed `sequence`" in told
+
+
+def test_the_dead_alone_are_replayed(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(lambda store: bury(store, ANN))
+
+    done = cli.json("deliveries", "replay", "crm", "--dead", "--yes")
+
+    assert (done["found"], done["queued"]) == (1, 1)
+    assert cli.json("deliveries", "list", "--dead") == []
+    assert cli.json("deliveries", "replay", "crm", "--dead", "--yes")["found"] == 0
+    assert "0 events for acme/crm" in cli.run("deliveries", "replay", "crm", "--dead")
+
+
+def test_the_cursor_of_a_replay_is_where_the_next_goes_on(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(deliver_all)
+    cursor = cli.json("deliveries", "replay", "crm", "--since", "1h")["cursor"]
+
+    assert cli.json("deliveries", "replay", "crm", "--after", cursor)["found"] == 0
+    assert "the cursor that a replay printed" in cli.run("deliveries", "replay", "crm", "--after", "evt_1", exit_code=2)
+
+
+def test_what_the_retention_removed_is_told(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(lambda store: bury(store, ANN))
+    cli.in_store(forget_the_log)
+
+    since = cli.run("deliveries", "replay", "crm", "--since", "1h")
+    dead = cli.json("deliveries", "replay", "crm", "--dead")
+
+    assert "The log begins at" in since
+    assert (dead["found"], dead["forgotten"]) == (0, 1)
+
+
+def test_nothing_is_replayed_to_a_disabled_endpoint(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(disable)
+
+    assert "endpoint enable acme/crm" in cli.run("deliveries", "replay", "crm", "--dead", "--yes", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "say since when"),
+        (("--since", "soon"), "--since: expected an instant"),
+        (("--since", "2026"), "--since: expected an instant"),
+        (("--since", "1h", "--until", "x"), "--until: expected an instant"),
+        (("--since", "1h", "--until", "2h"), "nothing lies between"),
+    ],
+)
+def test_a_range_that_is_none_is_wrong_usage(cli: CommandLine, words: tuple[str, ...], told: str) -> None:
+    assert told in " ".join(cli.run("deliveries", "replay", "crm", *words, exit_code=2).replace("│", "").split())
+
+
+def test_a_range_is_two_instants_or_durations(cli: CommandLine, events: list[EventId]) -> None:
+    def found(*words: str) -> int:
+        return int(cli.json("deliveries", "replay", "crm", *words)["found"])
+
+    assert found("--since", "2020-01-01") == 3
+    assert found("--since", "2020-01-01T12:00Z", "--until", "2020-01-02T12:00+02:00") == 0
+    assert found("--since", "1h", "--until", "1m") == 0
+
+
+def test_a_stopped_replay_says_how_to_go_on() -> None:
+    asked = Range(since="1h", until="2026-11-21T12:00Z", after="1732230000123-4")
+    order = order_of("acme/crm", asked, ("consent.*",), now=NOON, only_dead=True)
+
+    told = how_to_go_on(order, Replaying(order))
+
+    assert told.endswith(
+        f"deliveries replay acme/crm --after {order.after.word} --until 2026-11-21T12:00:00Z --type 'consent.*' --dead"
+    )
+
+
+async def test_a_replay_waits_while_much_is_owed_already(cli: CommandLine, store: Store) -> None:
+    await recorded(store)
+    order = order_of("crm", Range(since="2020-01-01", until=None, after=None), (), now=NOON, only_dead=False)
+    replaying = Replaying(order, most_waiting=1)
+    carrying_out = asyncio.create_task(replaying.carry_out(load(cli.config), shown("replaying", None)))
+    await asyncio.wait([carrying_out], timeout=0.5)
+    assert not carrying_out.done()
+    await deliver_all(store)
+
+    assert (await carrying_out).queued == 3
+
+
+def test_an_event_about_an_endpoint_is_never_replayed_to_itself() -> None:
+    def about(name: str) -> Event:
+        origin = an_origin(source=SourceId(name))
+        return an_event(EventType.ENDPOINT_FAILING, campaign=None, msisdn=Msisdn(""), origin=origin)
+
+    monitor = an_endpoint("monitor", events=("endpoint.*",))
+
+    assert owed_again([about("acme/monitor")], monitor, ()) == []
+    assert len(owed_again([about("acme/crm")], monitor, ())) == 1
+
+
+def test_nothing_of_another_account_nor_what_came_too_late_is_replayed() -> None:
+    events = [an_event(account=AccountId("other")), an_event(superseded=True)]
+
+    assert owed_again(events, an_endpoint(events=("*",)), ()) == []
+
+
+def test_the_story_says_where_the_time_went(cli: CommandLine, events: list[EventId]) -> None:
+    opening = Opening(dns_ms=1.5, connect_ms=2.0, tls_ms=None)
+    attempts = [
+        AttemptRecord(number=1, outcome="retry", status=500, took_ms=14, error="http_500", response="", **measured)
+        for measured in ({"first_byte_ms": 9.8, "opening": opening}, {"first_byte_ms": 7.0}, {})
+    ]
+
+    async def fail(store: Store) -> None:
+        for record in attempts:
+            partition = store.keys_of(ANN).partition
+            leases = (await Queue(store).claim(partition, {CRM.id: 10}, token="mine")).leases
+            for lease in leases:
+                await Queue(store).settle(lease, "retry", record, wait=Millis(0))
+
+    cli.in_store(fail)
+
+    told = cli.json("deliveries", "show", events[0])["attempts"]
+    phases = ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms")
+    assert [[line[phase] for phase in phases] for line in told] == [
+        [1.5, 2.0, None, 9.8],
+        [None, None, None, 7.0],
+        [None] * 4,
+    ]
+    text = cli.run("deliveries", "show", events[0])
+    assert "dns 1.5, connect 2, first byte 9.8" in text
+    assert "first byte 7 (kept connection)" in text
+
+
+def test_a_record_of_a_newer_version_is_read_as_far_as_it_is_known(cli: CommandLine, events: list[EventId]) -> None:
+    async def write(store: Store) -> None:
+        written = {"number": 1, "outcome": "done", "status": 200, "took_ms": 1, "error": "", "response": "", "moon": 1}
+        keys = store.keys_of(ANN)
+        place = "-".join(events[0].split("_")[2:])
+        entry = {"endpoint": CRM.id, "msisdn": ANN, "event": place, "record": json.dumps(written)}
+        await store.redis.xadd(keys.attempts, entry)
+
+    cli.in_store(write)
+
+    (line,) = cli.json("deliveries", "show", events[0])["attempts"]
+    assert (line["outcome"], line["first_byte_ms"]) == ("done", None)
+
+
+async def be_owed_much(store: Store) -> None:
+    """So much that a replay waits."""
+    heads = {f"1650{number:07}": f"{NOON}-0 0 0 -" for number in range(10_001)}
+    await store.redis.hset(store.keys[0].heads(CRM.id), mapping=heads)
+
+
+async def depths_asked(store: Store) -> int:
+    statistics = await store.redis.info("commandstats")
+    return int(statistics.get("cmdstat_hlen", {"calls": 0})["calls"])
+
+
+def test_a_replay_that_is_interrupted_tells_the_command_that_goes_on(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(be_owed_much)
+    asked = cli.in_store(depths_asked)
+    words = ("deliveries", "replay", "crm", "--after", "1-0", "--yes", "--config", str(cli.config))
+    with subprocess.Popen([sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE, text=True) as process:
+
+        async def is_waiting(store: Store) -> None:
+            async def has_asked() -> bool:
+                return await depths_asked(store) > asked
+
+            await eventually(has_asked)
+
+        cli.in_store(is_waiting)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert told == "Stopped; 0 were queued, and go out. To go on: consent-relay deliveries replay crm --after 1-0\n"
+
+
+def test_a_store_that_refuses_a_replay_is_told_and_nothing_is_claimed_to_be_queued(
+    cli: CommandLine, events: list[EventId]
+) -> None:
+    async def refuse(store: Store) -> None:
+        await store.redis.execute_command("ACL", "SETUSER", "default", "-fcall")
+
+    async def allow(store: Store) -> None:
+        await store.redis.execute_command("ACL", "SETUSER", "default", "+fcall")
+
+    cli.in_store(refuse)
+    try:
+        told = cli.run("deliveries", "replay", "crm", "--since", "1h", "--yes", exit_code=1)
+    finally:
+        cli.in_store(allow)
+
+    assert "the store" in told
+    assert "Stopped" not in told

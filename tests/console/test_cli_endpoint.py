@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from consent.ledger import Ledger, Queue, Registry, Store
-from consent.model import Account, Endpoint, EndpointId, Partition
+from consent.ledger import Health, HealthRules, Ledger, Queue, Registry, Said, Store
+from consent.model import Account, Endpoint, EndpointId, Millis, Partition
 from console.remedies import REMEDIES, remedy_for
 from dispatcher.failure import CONNECT_WORDS, WORDS
 from dispatcher.routing import route
@@ -330,3 +330,28 @@ def test_behind_a_proxy_a_private_address_is_nobody_elses_business(cli: CommandL
 
 async def _crm(store: Store) -> Endpoint:
     return (await Registry(store).directory()).endpoints[EndpointId("acme/crm")]
+
+
+def test_an_endpoint_shows_how_it_is_doing_and_why_deliveries_died(cli: CommandLine) -> None:
+    cli.run("endpoint", "add", "crm", "https://x.example/")
+    well = cli.json("endpoint", "show", "crm")
+    cli.in_store(owe_a_stop)
+    cli.in_store(fail_and_give_up)
+
+    ill = cli.json("endpoint", "show", "crm")
+    shown = cli.run("endpoint", "show", "crm")
+
+    assert (well["health"], well["failures"], well["given_up"], well["paused_until"]) == ("healthy", 0, {}, None)
+    assert (ill["failures"], ill["last_reason"], ill["given_up"]) == (10, "http_500", {"http_500": 1})
+    assert ill["paused_until"] > ill["last_failure"] >= ill["failing_since"]
+    assert "10 failures in a row since" in shown
+    assert "nothing is sent before" in shown
+    assert "1 http_500" in shown
+
+
+async def fail_and_give_up(store: Store) -> None:
+    crm, queue = EndpointId("acme/crm"), Queue(store)
+    await Health(store).report(crm, Said(failed=10, reason="http_500"), HealthRules())
+    for keys in store.keys:
+        for lease in (await queue.claim(keys.partition, {crm: 10}, token="mine")).leases:
+            await queue.settle(lease, "bury", None, wait=Millis(0), cause="http_500")

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
-from consent.ledger import Backlog, Ledger, Owed, Queue, Said, Store
+from consent.ledger import Backlog, Ledger, Owed, Queue, Replays, Said, Store
 from consent.model import Endpoint, Lease, Millis, Partition, Recorded
 from dispatcher.attempt import Attempt, Attempts
 from dispatcher.outcome import Attempted, TryAgain, charged
@@ -36,9 +36,11 @@ class Sink:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.received: list[Any] = []
+        self.heads: list[dict[str, str]] = []
         self.url = ""
 
     async def take(self, request: web.Request) -> web.Response:
+        self.heads.append({name.lower(): value for name, value in request.headers.items()})
         self.received.append(Webhook(SECRET).verify(await request.read(), dict(request.headers)))
         return web.Response(status=self.status, headers=self.headers, text="as you like")
 
@@ -329,3 +331,47 @@ async def test_what_the_store_does_not_take_back_is_said(attempts: Attempts, ord
     async with refusing(store):
         with pytest.raises(StoreUnavailable):
             await attempts.release(lease, Millis(0))
+
+
+async def test_a_replay_says_so_and_keeps_its_id(
+    attempts: Attempts, ordered: Ordered, directory: Directory, queue: Queue, store: Store, sink: Sink, crm: Endpoint
+) -> None:
+    first = await ordered()
+    await carried_out(attempts, first, directory)
+    assert first.event is not None
+    await Replays(store).queue(crm.id, [a_delivery(first.event, crm)], only_dead=False)
+
+    with capture_logs() as logs:
+        await carried_out(attempts, await claimed(queue, crm), directory)
+
+    before, again = sink.heads
+    assert (before.get("webhook-replay"), again.get("webhook-replay")) == (None, "true")
+    assert before["webhook-id"] == again["webhook-id"] == first.event_id
+    assert [line["replay"] for line in logs] == [True]
+
+
+async def test_where_the_time_of_an_attempt_went_is_on_record(
+    attempts: Attempts, ordered: Ordered, directory: Directory, backlog: Backlog, queue: Queue, crm: Endpoint
+) -> None:
+    for _ in range(2):
+        await carried_out(attempts, await ordered(), directory)
+
+    kept, opened = [attempt.record for attempt in await backlog.attempts()]
+    assert opened.opening is not None
+    assert opened.opening.connect_ms >= 0
+    assert opened.opening.tls_ms is None
+    assert kept.opening is None
+    assert all(
+        record.first_byte_ms is not None and record.first_byte_ms <= record.took_ms + 1 for record in (opened, kept)
+    )
+
+
+async def test_who_gave_no_answer_has_no_timings(
+    attempts: Attempts, ordered: Ordered, backlog: Backlog, crm: Endpoint
+) -> None:
+    nowhere = Directory.of(1, endpoints=[an_endpoint("crm", url="http://127.0.0.1:1/hook")])
+
+    await carried_out(attempts, await ordered(), nowhere)
+
+    (attempt,) = await backlog.attempts()
+    assert (attempt.record.first_byte_ms, attempt.record.opening) == (None, None)

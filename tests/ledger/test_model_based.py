@@ -5,7 +5,7 @@ The model knows nothing of keys, scores or scripts: a list per recipient and end
 
 import asyncio
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from consent.ledger import Backlog, Ledger, Look, Queue, Store, Verdict
+from consent.ledger import Backlog, Ledger, Look, Queue, Replays, Store, Verdict
 from consent.model import (
     CONSENT_EVENT,
     Actor,
@@ -95,6 +95,11 @@ class Lane:
     @property
     def is_claimable(self) -> bool:
         return bool(self.events) and self.head.is_due and self.head.lease is None
+
+    def has_in_place(self, event: Event) -> bool:
+        """It waits, and nothing older does behind it."""
+        behind = itertools.takewhile(lambda one: one != event, reversed(self.events))
+        return event in self.events and all(one.sequence > event.sequence for one in behind)
 
     def advance(self) -> None:
         self.events.pop(0)
@@ -198,6 +203,7 @@ class Relay(RuleBasedStateMachine):
         self.opened = Store.open(self.url, partitions=PARTITIONS, durability="fsync")
         self.store = self.run(self.opened.__aenter__())
         self.ledger, self.queue, self.backlog = Ledger(self.store), Queue(self.store), Backlog(self.store)
+        self.replays = Replays(self.store)
 
     def teardown(self) -> None:
         self.every_event_is_on_record_and_the_sequence_rises()
@@ -372,6 +378,26 @@ class Relay(RuleBasedStateMachine):
             assert answer == "hastened"
             lane.head.is_due = True
 
+    @precondition(lambda self: self.routed())
+    @rule(data=st.data(), endpoint=names, only_dead=st.booleans())
+    def replay(self, data: st.DataObject, endpoint: EndpointId, only_dead: bool) -> None:
+        chosen = data.draw(st.sets(st.sampled_from(self.routed()), min_size=1))
+        in_order = sorted(chosen, key=lambda event: event.sequence)
+        expected: Counter[str] = Counter()
+        for event in in_order:
+            lane = self.lanes[endpoint, event.msisdn]
+            if only_dead and event.id not in self.dead[endpoint]:
+                expected["not_dead"] += 1
+            elif lane.has_in_place(event):
+                expected["waiting"] += 1
+            else:
+                expected["queued"] += 1
+                lane.events.append(event)
+                self.dead[endpoint].pop(event.id, None)
+
+        owed = [a_delivery(event) for event in in_order]
+        assert self.run(self.replays.queue(endpoint, owed, only_dead=only_dead)) == expected
+
     @invariant()
     def exactly_what_is_owed_is_owed_in_order(self) -> None:
         owing = self.all_of(self.backlog.owed(endpoint.id, limit=10_000) for endpoint in ENDPOINTS)
@@ -396,6 +422,10 @@ class Relay(RuleBasedStateMachine):
                 if lane.is_claimable and self.store.keys_of(msisdn).partition == look.partition
             }
             assert {name for name, at in look.due.items() if at <= look.now} == claimable
+
+    def routed(self) -> list[Event]:
+        known = [event for events in self.recorded.values() for event in events]
+        return [event for event in known if not event.superseded and event not in self.unrouted]
 
     def leased(self) -> list[tuple[Lane, Lease]]:
         return [(lane, lane.head.lease) for lane in self.lanes.values() if lane.head.lease]

@@ -3,7 +3,7 @@
 --   ARGV[1] lease time (ms)  [2] lease token  [3] 'untried' | 'tried': which of the ordinary ones go first
 --   then for each endpoint: its id, how many at most, how many of these may have been tried before
 --   returns {now, {when one never tried is due next, when one tried before is, ...for each endpoint; '' for never},
---            {{endpoint, recipient, event id, attempts made, log fields}, ...}}
+--            {{endpoint, recipient, event id, attempts made, log fields, and 1 in a replay}, ...}}
 -- Why the log is read here: one round trip; a delivery keeps no copy of its event.
 local ORDER = {untried = {-1, 1, 0, 2}, tried = {-1, 1, 2, 0}}
 
@@ -26,10 +26,11 @@ local function take(keys, due, heads, endpoint, recipients, now, args, claimed)
   for _, recipient in ipairs(recipients) do
     redis.call('ZREM', due, recipient)
     local taken = parse_head(redis.call('HGET', heads, recipient))
-    redis.call('HSET', heads, recipient, head(taken.event, taken.attempts, taken.urgent, args[2]))
+    redis.call('HSET', heads, recipient, head(taken.event, taken.attempts, taken.mark, args[2]))
     redis.call('ZADD', keys[2], now + tonumber(args[1]), endpoint .. '\31' .. recipient)
     local entry = redis.call('XRANGE', keys[3], taken.event, taken.event)
-    claimed[#claimed + 1] = {endpoint, recipient, taken.event, taken.attempts, entry[1] and entry[1][2] or {}}
+    local fields = entry[1] and entry[1][2] or {}
+    claimed[#claimed + 1] = {endpoint, recipient, taken.event, taken.attempts, fields, REPLAYED[taken.mark] and 1}
   end
 end
 

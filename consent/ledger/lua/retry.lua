@@ -15,8 +15,10 @@ local function retry(keys, args)
   local held = parse_head(redis.call('HGET', keys[3], args[2]))
   if not held then return 'unknown' end
   if held.event ~= args[3] then
-    local place = redis.call('LPOS', keys[4], args[3] .. ' 1') or redis.call('LPOS', keys[4], args[3] .. ' 0')
-    return place and 'behind' or 'unknown'
+    for _, mark in ipairs({'1', '0', 'R', 'r'}) do
+      if redis.call('LPOS', keys[4], args[3] .. ' ' .. mark) then return 'behind' end
+    end
+    return 'unknown'
   end
   if held.token ~= '-' then return 'in_flight' end
   make_due(lane, args[1], args[2], held, now)

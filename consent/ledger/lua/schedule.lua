@@ -1,31 +1,36 @@
 -- schedule: when the head of a lane is due, and which goes first.
 --
 -- A lane is all that one endpoint is owed about one recipient, in order; its first delivery, the head, is the only one
--- that may be attempted. heads: recipient -> 'event attempts urgent token' (token '-' while no dispatcher holds it).
+-- that may be attempted. heads: recipient -> 'event attempts mark token' (token '-' while no dispatcher holds it).
+-- lane: 'event mark' of what waits behind. mark: '1' an opt-out, '0' any other; in a replay 'R' and 'r'.
 -- due: recipient by time, in four bands one BAND apart, so that each can be asked for alone:
 --     -1 opt-outs   0 all others   1 opt-outs that were tried before   2 others that were tried before
+-- A replay is filed as what was tried before: however many there are, what is told for the first time goes first.
 -- next: endpoint by the time its first head is due, so that nobody looks at an endpoint that is owed nothing yet.
 -- unheard: the opt-outs that an endpoint was not told of, wherever they wait, by the time they were recorded; and under
 -- the same name without the endpoint, which endpoints have such, none older than the score says (lua/unheard.lua).
 local BAND = 8796093022208 -- 2^43 ms, later than any clock
 
-local function band(urgent, attempts)
-  return (urgent == '1' and -1 or 0) + (attempts > 0 and 2 or 0)
+local URGENT = {['1'] = true, R = true}
+local REPLAYED = {R = true, r = true}
+
+local function band(mark, attempts)
+  return (URGENT[mark] and -1 or 0) + ((attempts > 0 or REPLAYED[mark]) and 2 or 0)
 end
 
-local function head(event, attempts, urgent, token)
-  return event .. ' ' .. attempts .. ' ' .. urgent .. ' ' .. token
+local function head(event, attempts, mark, token)
+  return event .. ' ' .. attempts .. ' ' .. mark .. ' ' .. token
 end
 
 local function parse_head(text)
   if not text then return nil end
-  local event, attempts, urgent, token = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
-  return {event = event, attempts = tonumber(attempts), urgent = urgent, token = token}
+  local event, attempts, mark, token = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
+  return {event = event, attempts = tonumber(attempts), mark = mark, token = token}
 end
 
 -- keys.noted: the endpoints that are in next by now, where many deliveries become due at the same instant.
 local function make_due(keys, endpoint, recipient, held, at)
-  redis.call('ZADD', keys.due, at + band(held.urgent, held.attempts) * BAND, recipient)
+  redis.call('ZADD', keys.due, at + band(held.mark, held.attempts) * BAND, recipient)
   if keys.noted and keys.noted[endpoint] then return end
   redis.call('ZADD', keys.next, 'LT', at, endpoint)
   if keys.noted then keys.noted[endpoint] = true end
@@ -69,26 +74,28 @@ local function refresh_next(keys, endpoint, now)
   return untried, tried
 end
 
--- One more delivery for a lane: its head if the lane is empty, else behind the others.
-local function join_lane(keys, endpoint, recipient, event, urgent, at)
-  if urgent == '1' then keep_unheard(keys, endpoint, event) end
-  if redis.call('HSETNX', keys.heads, recipient, head(event, 0, urgent, '-')) == 1 then
-    make_due(keys, endpoint, recipient, {urgent = urgent, attempts = 0}, at)
+-- One more delivery for a lane: its head if the lane is empty, else behind the others. A replay tells again what was
+-- told, so nobody is unheard because of it.
+local function join_lane(keys, endpoint, recipient, event, mark, at)
+  if mark == '1' then keep_unheard(keys, endpoint, event) end
+  if redis.call('HSETNX', keys.heads, recipient, head(event, 0, mark, '-')) == 1 then
+    make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
   else
-    redis.call('RPUSH', keys.lane, event .. ' ' .. urgent)
+    redis.call('RPUSH', keys.lane, event .. ' ' .. mark)
   end
 end
 
--- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none.
+-- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none; and whether
+-- it is filed as tried before, as 1 or 0.
 local function advance_lane(keys, endpoint, recipient, held, at)
-  if held.urgent == '1' then redis.call('ZREM', keys.unheard, held.event) end
+  if URGENT[held.mark] then redis.call('ZREM', keys.unheard, held.event) end
   local waiting = redis.call('LPOP', keys.lane)
   if not waiting then
     redis.call('HDEL', keys.heads, recipient)
-    return ''
+    return '', 0
   end
-  local event, urgent = string.match(waiting, '^(%S+) (%S+)$')
-  redis.call('HSET', keys.heads, recipient, head(event, 0, urgent, '-'))
-  make_due(keys, endpoint, recipient, {urgent = urgent, attempts = 0}, at)
-  return at
+  local event, mark = string.match(waiting, '^(%S+) (%S+)$')
+  redis.call('HSET', keys.heads, recipient, head(event, 0, mark, '-'))
+  make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
+  return at, REPLAYED[mark] and 1 or 0
 end

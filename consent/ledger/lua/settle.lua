@@ -3,7 +3,7 @@
 --   KEYS[8] graves hash  [9] given-up hash  [10] attempts stream
 --   ARGV[1] endpoint  [2] recipient  [3] lease token  [4] 'done' | 'bury' | 'retry' | 'release'  [5] wait before a retry (ms)
 --   ARGV[6] attempt record, '' for none  [7] attempts to keep  [8] what to write on the grave  [9] why it was given up
---   returns {'ok', when this lane is due next or '', attempts made of that one} | {'not_yours'}
+--   returns {'ok', when this lane is due next or '', 1 if it is filed as tried before, else 0} | {'not_yours'}
 --   not_yours: a reaped lease is no longer ours to end
 -- Why here: a dispatcher that lost its lease must not cancel its successor's retry.
 local function settle(keys, args)
@@ -22,13 +22,14 @@ local function settle(keys, args)
       redis.call('HSET', keys[8], held.event, args[8])
       redis.call('HINCRBY', keys[9], args[9], 1)
     end
-    return {'ok', tostring(advance_lane(lane, args[1], args[2], held, now)), 0}
+    local at, was_tried = advance_lane(lane, args[1], args[2], held, now)
+    return {'ok', tostring(at), was_tried}
   end
   if args[4] == 'retry' then held.attempts = held.attempts + 1 end
-  redis.call('HSET', keys[4], args[2], head(held.event, held.attempts, held.urgent, '-'))
+  redis.call('HSET', keys[4], args[2], head(held.event, held.attempts, held.mark, '-'))
   local at = now + tonumber(args[5])
   make_due(lane, args[1], args[2], held, at)
-  return {'ok', tostring(at), held.attempts}
+  return {'ok', tostring(at), (held.attempts > 0 or REPLAYED[held.mark]) and 1 or 0}
 end
 
 register('settle', settle, 'allow-oom')
