@@ -4,6 +4,9 @@ Looks tell all of it, every few seconds. In between it follows from what happens
 and settled. What other dispatchers do shows at the next look; until then a claim may find less than was expected, and
 says when to come again. Times are the store's; `now` asks for ours and adds how far the store's clock is ahead.
 
+An answer of the store is older than what was noted while it was under way: in one flush a claim may come before the
+routing of what is due next. So whoever asks says when (`notes`), and what was noted since is kept.
+
 An endpoint may be held back as a whole, by its rate or its breaker: then nothing of it is due before that is over.
 """
 
@@ -32,16 +35,23 @@ class Agenda:
     def __init__(self) -> None:
         self._due: dict[Partition, dict[EndpointId, Due]] = {}
         self._held: dict[EndpointId, UnixMs] = {}
+        self._noted: dict[tuple[Partition, EndpointId], int] = {}
         self._ahead = 0
+        self.notes = 0
+        """How many were made so far: by it an answer is told from what was noted since it was asked for."""
 
-    def looked(self, look: Look, clock: UnixMs) -> None:
+    def looked(self, look: Look, clock: UnixMs, *, asked: int) -> None:
         self._ahead = look.now - clock
-        self._due[look.partition] = {endpoint: Due(at, at) for endpoint, at in look.due.items()}
+        known = self._due.get(look.partition, {})
+        newer = {name: due for name, due in known.items() if self._is_newer(look.partition, name, asked)}
+        self._due[look.partition] = {**{name: Due(at, at) for name, at in look.due.items()}, **newer}
 
-    def claimed(self, partition: Partition, claimed: Claimed, clock: UnixMs) -> None:
+    def claimed(self, partition: Partition, claimed: Claimed, clock: UnixMs, *, asked: int) -> None:
         self._ahead = claimed.now - clock
         sites = self._due.setdefault(partition, {})
         for endpoint, due in claimed.due.items():
+            if self._is_newer(partition, endpoint, asked):
+                continue
             if due == _NOTHING:
                 sites.pop(endpoint, None)
             else:
@@ -51,6 +61,8 @@ class Agenda:
         self, partition: Partition, endpoint: EndpointId, at: UnixMs = AT_ONCE, *, was_tried: bool = False
     ) -> None:
         """One more is due then, in the store's time."""
+        self.notes += 1
+        self._noted[partition, endpoint] = self.notes
         sites = self._due.setdefault(partition, {})
         untried, tried = sites.get(endpoint, _NOTHING)
         sites[endpoint] = Due(untried, _earlier(tried, at)) if was_tried else Due(_earlier(untried, at), tried)
@@ -79,6 +91,9 @@ class Agenda:
         return min(
             (at - now for name, at in self._times() if at > now and _is_served(endpoints, name)), default=longest
         )
+
+    def _is_newer(self, partition: Partition, endpoint: EndpointId, asked: int) -> bool:
+        return self._noted.get((partition, endpoint), 0) > asked
 
     def _times(self) -> Iterator[tuple[EndpointId, UnixMs]]:
         for sites in self._due.values():

@@ -138,9 +138,10 @@ class Delivering:
 
     async def _look_around(self, clock: Clock) -> UnixMs:
         """Returns when to do so again: when the first lease that is held by anybody runs out, or routinely."""
+        asked = self._agenda.notes
         looks = await asyncio.gather(*(self._queue.look(partition) for partition in self._partitions))
         for look in looks:
-            self._agenda.looked(look, clock())
+            self._agenda.looked(look, clock(), asked=asked)
             if look.expired and (reaped := await self._queue.reap(look)):
                 log.warning("leases.reaped", partition=look.partition, count=reaped)
                 for endpoint, _ in look.expired:
@@ -161,6 +162,7 @@ class Delivering:
         for name, grant in admission.grants.items():
             if grant.again_at is not None:
                 self._agenda.hold(name, grant.again_at)
+        asked = self._agenda.notes
         found = await asyncio.gather(
             *(
                 self._queue.claim(partition, wanted, token=token, first=self._first())
@@ -168,7 +170,7 @@ class Delivering:
             )
         )
         for partition, claimed in zip(admission.claims, found, strict=True):
-            self._agenda.claimed(partition, claimed, clock())
+            self._agenda.claimed(partition, claimed, clock(), asked=asked)
             for lease in claimed.leases:
                 holding = _Holding(lease)
                 self._held.add(holding)

@@ -22,7 +22,7 @@ def a_look(partition: Partition = HERE, *, due: dict[EndpointId, int]) -> Look:
 def looked(*looks: Look) -> Agenda:
     agenda = Agenda()
     for look in looks:
-        agenda.looked(look, NOON)
+        agenda.looked(look, NOON, asked=agenda.notes)
     return agenda
 
 
@@ -69,7 +69,7 @@ def test_a_claim_says_when_there_is_more() -> None:
     agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 0}))
     due = {CRM.id: Due(None, UnixMs(NOON + AHEAD + 40)), WAREHOUSE.id: Due(None, None)}
 
-    agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=due), NOON)
+    agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=due), NOON, asked=agenda.notes)
 
     assert agenda.due(NOON) == []
     assert rest(agenda) == 40
@@ -107,5 +107,28 @@ def test_a_hold_ends_early_where_it_is_lifted() -> None:
     agenda.hold(CRM.id, UnixMs(NOON + 9000))
 
     agenda.release(CRM.id)
+
+    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
+
+
+def test_what_was_noted_while_a_claim_was_under_way_is_not_lost_to_its_answer() -> None:
+    agenda = looked(a_look(due={CRM.id: 0}))
+    asked = agenda.notes
+    agenda.note(HERE, CRM.id)
+
+    nothing = Claimed(leases=(), now=UnixMs(NOON + AHEAD), due={CRM.id: Due(None, None)})
+    agenda.claimed(HERE, nothing, NOON, asked=asked)
+    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
+
+    agenda.claimed(HERE, nothing, NOON, asked=agenda.notes)
+    assert agenda.due(NOON) == []
+
+
+def test_nor_to_the_answer_of_a_look() -> None:
+    agenda = looked(a_look(due={}))
+    asked = agenda.notes
+    agenda.note(HERE, CRM.id)
+
+    agenda.looked(a_look(due={}), NOON, asked=asked)
 
     assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
