@@ -1,7 +1,8 @@
 """How do requests in flight together share one trip to the disk? Group commit.
 
 A call that finds no flush under way starts one; calls that arrive meanwhile wait and go together in the next. So the
-batch grows with the load and with the slowness of the disk, and an idle service pays no delay.
+batch grows with the load and with the slowness of the disk, and an idle service pays no delay. As many flushes may be
+under way as there are wires; what two of them hold has no order, so whoever needs one waits for the first answer.
 """
 
 import asyncio
@@ -34,12 +35,15 @@ def _as_it_came(reply: Reply) -> Any:
 class GroupCommit:
     """Calls functions of the library; every call of one flush is durable before any of them returns."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, *wires: Wire) -> None:
+        """As many flushes may be under way as there are wires. With two, the store works on one while the answers to
+        the other are read; a third would only make them smaller."""
+        self._free = list(wires)
         self._required: tuple[int, int] | None = None
         self._trailer: list[bytes] = []
         self._waiting: list[_Call] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._is_about_to_flush = False
 
     def require(self, disks_and_replicas: tuple[int, int] | None) -> None:
         """How many local disks and replicas must have each flush (WAITAOF); None where the server's own settings
@@ -66,49 +70,54 @@ class GroupCommit:
         command = pack(("FCALL", function_name(function), len(keys), *keys, *arguments))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer, read))
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name="group-commit")
+        if self._free and not self._is_about_to_flush:
+            self._is_about_to_flush = True
+            flush = asyncio.create_task(self._flush(self._free.pop()), name="group-commit")
+            self._under_way.add(flush)
+            flush.add_done_callback(self._under_way.discard)
         return answer
 
     async def close(self) -> None:
         """Let what is under way finish, then hang up."""
-        while self._flusher is not None:
-            await asyncio.wait([self._flusher])
-        self._wire.close()
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        for wire in self._free:
+            wire.close()
 
-    async def _flush(self) -> None:
+    async def _flush(self, wire: Wire) -> None:
+        self._is_about_to_flush = False
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
                 replies: list[Reply] = [StoreUnavailable("the flush was interrupted")] * len(batch)
                 try:
-                    replies = await self._exchange([command for command, _, _ in batch])
+                    replies = await self._exchange(wire, [command for command, _, _ in batch])
                 except StoreUnavailable as exc:
                     replies = [exc] * len(batch)
                 finally:
                     for (_, answer, read), reply in zip(batch, replies, strict=True):
                         _resolve(answer, read, reply)
         finally:
-            self._flusher = None
+            self._free.append(wire)
             for _, answer, read in self._waiting:
                 _resolve(answer, read, StoreUnavailable("shutting down"))
             self._waiting = []
 
-    async def _exchange(self, commands: list[bytes]) -> list[Reply]:
-        replies = await self._send(commands)
+    async def _exchange(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
+        replies = await self._send(wire, commands)
         missing = [i for i, reply in enumerate(replies) if _is_missing_function(reply)]
         if missing:  # a flushed, failed-over or older server: it ran none of these
-            (loaded,) = await self._wire.exchange([_LOAD])
+            (loaded,) = await wire.exchange([_LOAD])
             if isinstance(loaded, hiredis.ReplyError):
                 raise StoreUnavailable(f"the store refuses our functions: {loaded}")
-            for i, reply in zip(missing, await self._send([commands[i] for i in missing]), strict=True):
+            for i, reply in zip(missing, await self._send(wire, [commands[i] for i in missing]), strict=True):
                 replies[i] = reply
         return replies
 
-    async def _send(self, commands: list[bytes]) -> list[Reply]:
+    async def _send(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
         if self._required is None:
-            return await self._wire.exchange(commands)
-        answers = await self._wire.exchange([*commands, *self._trailer])
+            return await wire.exchange(commands)
+        answers = await wire.exchange([*commands, *self._trailer])
         replies, kept = answers[: len(commands)], answers[-1]
         if isinstance(kept, hiredis.ReplyError):
             raise StoreUnsafe(f"the store refuses to confirm durability: {kept}")

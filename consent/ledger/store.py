@@ -77,7 +77,7 @@ class Store:
     async def open(cls, url: str, *, partitions: int, durability: Durability) -> AsyncIterator["Store"]:
         """Connect lazily: a store that is away makes calls fail, not the start."""
         address = Address.of(url)
-        commit = GroupCommit(Wire(address, timeout=_TIMEOUT_S))
+        commit = GroupCommit(Wire(address, timeout=_TIMEOUT_S), Wire(address, timeout=_TIMEOUT_S))
         reads = Reads(Wire(address, timeout=_TIMEOUT_S))
         redis = client(url)
         store = cls(redis, commit, reads, partitions=partitions, durability=durability)
