@@ -123,7 +123,7 @@ class _Aiohttp:
 
 class _Nobody:
     async def post(self, request: Request, *, seconds: float) -> Never:
-        raise NotImplementedError(f"{request.url} is not plain, {seconds}")
+        raise SystemExit(f"{request.url} is not plain: it would be aiohttp that is measured")
 
 
 class _Ours:

@@ -43,7 +43,7 @@ def verify(fields: Iterable[Pair], *, secret: str, method: SignatureMethod, tole
     given = params.pop("sig", "")
     if not given:
         raise Unverified("the request has no sig")
-    _check_age(params.get("timestamp", ""), tolerance, now)
+    check_age(params.get("timestamp", ""), tolerance=tolerance, now=now)
     # As bytes: compare_digest takes text only if it is ASCII, and this text is the sender's.
     claimed = given.lower().encode("utf-8", "replace")
     for text in _accepted_texts(params):
@@ -52,7 +52,8 @@ def verify(fields: Iterable[Pair], *, secret: str, method: SignatureMethod, tole
     raise Unverified(f"the sig does not match: check the signature secret and that its method is {method}")
 
 
-def _check_age(timestamp: str, tolerance: Millis, now: UnixMs) -> None:
+def check_age(timestamp: str, *, tolerance: Millis, now: UnixMs) -> None:
+    """Raise Unverified unless these Unix seconds, which a signature covers, are within the tolerance of now."""
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= _MAX_SECONDS_DIGITS):
         raise Unverified("a signed request needs a timestamp, in Unix seconds")
     if abs(now - int(timestamp) * 1000) > tolerance:

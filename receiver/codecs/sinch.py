@@ -12,10 +12,11 @@ from receiver.codecs import document
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts
 from receiver.codecs.identity import digest_of
-from receiver.codecs.mac import check_age, is_same, mac
+from receiver.codecs.mac import is_same, mac
 from receiver.codecs.needed import needed
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
+from receiver.signature import check_age
 
 _SIGNATURE = "x-sinch-webhook-signature"
 _ALGORITHM, _NONCE, _TIMESTAMP = f"{_SIGNATURE}-algorithm", f"{_SIGNATURE}-nonce", f"{_SIGNATURE}-timestamp"

@@ -15,10 +15,11 @@ from receiver.codecs import bearer, document
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, text_of, texts
 from receiver.codecs.identity import digest_of
-from receiver.codecs.mac import check_age, is_same
+from receiver.codecs.mac import is_same
 from receiver.codecs.needed import needed
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
+from receiver.signature import check_age
 
 HEADERS = ("authorization",)
 
