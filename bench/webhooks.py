@@ -26,7 +26,7 @@ def nexmo_posts(count: int, run: int) -> list[bytes]:
             "timestamp": str(now),
             "nonce": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
         }
-        fields["sig"] = signature.sign(fields.items(), secret=SIGNATURE_SECRET, method="md5hash")
+        fields["sig"] = signature.sign(fields, secret=SIGNATURE_SECRET, method="md5hash")
         body = "&".join(f"{name}={quote_plus(value)}" for name, value in fields.items()).encode()
         posts.append(_post(TOKENS["nexmo"], b"application/x-www-form-urlencoded", body))
     return posts

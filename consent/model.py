@@ -27,11 +27,19 @@ Partition = NewType("Partition", int)
 UnixMs = NewType("UnixMs", int)
 Millis = NewType("Millis", int)
 
+
+class Word(StrEnum):
+    """A word of the domain. Looked up for every webhook, so it hashes as the text that it is: an enumeration's own way
+    to hash is a call."""
+
+    __hash__ = str.__hash__
+
+
 SignatureMethod = Literal["md5hash", "md5", "sha1", "sha256", "sha512"]
 BodyFormat = Literal["json", "wxml", "wxml-form"]
 
 
-class Status(StrEnum):
+class Status(Word):
     """What we know of one number in one campaign."""
 
     UNKNOWN = "unknown"
@@ -40,7 +48,7 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-class Actor(StrEnum):
+class Actor(Word):
     """Who decided. A recipient's own STOP weighs more than an account's unsubscribe: WXML may undo only the latter."""
 
     RECIPIENT = "recipient"
@@ -49,7 +57,7 @@ class Actor(StrEnum):
     IMPORT = "import"
 
 
-class Via(StrEnum):
+class Via(Word):
     """The way it came: the documented SOURCE values of N301/N302."""
 
     API = "API"
@@ -59,7 +67,7 @@ class Via(StrEnum):
     IMPORTED = "IMPORTED AS UNSUBSCRIBED"
 
 
-class EventType(StrEnum):
+class EventType(Word):
     OPTED_IN = "consent.opted_in"
     OPTED_OUT = "consent.opted_out"
     PENDING = "consent.pending"
@@ -82,7 +90,7 @@ CONSENT_EVENT: dict[Status, EventType] = {
 }
 
 
-class Condition(StrEnum):
+class Condition(Word):
     """When a change may take effect, judged against the state in the same atomic step."""
 
     ALWAYS = "always"
@@ -128,6 +136,10 @@ class Source:
     signature_secret: str = field(default="", repr=False)
     signature_method: SignatureMethod = "md5hash"
     tolerance: Millis = Millis(24 * 3600 * 1000)
+
+    def __hash__(self) -> int:
+        """By the token, which no two share: rulings are remembered by their source, and asked for with every text."""
+        return hash(self.token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ and a lost opt-out costs more than a strange key.
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from consent.errors import Refused
 from consent.model import Msisdn
@@ -27,8 +27,7 @@ _IN_FRONT = re.compile(r"\A(?:(?:tel:|sms:|rcs:|whatsapp:|%2B)\s*)+", re.IGNOREC
 _IN_WORDS = re.compile(r"(?<![0-9])[1-9][0-9]{6,14}(?![0-9])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
+class Recipient(NamedTuple):
     msisdn: Msisdn
     is_odd: bool
     """Not E.164: a short code, a name, or digits that nobody can dial. `recipient(msisdn)` comes to the same answer."""
@@ -36,7 +35,9 @@ class Recipient:
 
 def recipient(raw: str) -> Recipient:
     """Refused only where there is nothing at all to remember."""
-    return _recipient(raw if len(raw) <= LONGEST else raw.strip()[:LONGEST])
+    if found := _E164.fullmatch(raw):
+        return Recipient(Msisdn(found[1]), is_odd=False)
+    return _written(raw if len(raw) <= LONGEST else raw.strip()[:LONGEST])
 
 
 def msisdn_of(raw: str) -> Msisdn:
@@ -52,13 +53,11 @@ def masked(msisdn: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _recipient(raw: str) -> Recipient:
-    if found := _E164.fullmatch(raw):
-        return Recipient(msisdn=Msisdn(found[1]), is_odd=False)
+def _written(raw: str) -> Recipient:
     text = _tidied(raw)
     if not text:
         raise Refused("the number is empty: send the recipient's number, country code first")
-    return _recipient(text) if _E164.fullmatch(text) else _read(text)
+    return recipient(text) if _E164.fullmatch(text) else _read(text)
 
 
 def _read(text: str) -> Recipient:
@@ -71,7 +70,7 @@ def _read(text: str) -> Recipient:
             return Recipient(msisdn=Msisdn(runs[0]), is_odd=False)
     kept = text if has_letters else digits or text
     # What is kept is read once more, so that the ledger, which knows only that, comes to the same answer.
-    return Recipient(msisdn=Msisdn(kept), is_odd=True) if kept == text else _recipient(kept)
+    return Recipient(msisdn=Msisdn(kept), is_odd=True) if kept == text else recipient(kept)
 
 
 def _tidied(raw: str) -> str:

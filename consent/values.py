@@ -17,5 +17,10 @@ if TYPE_CHECKING:
 else:
 
     def value(*, frozen: bool, slots: bool, kw_only: bool) -> Callable[[type[Class]], type[Class]]:
-        """Takes the place of `dataclass`, with the same arguments."""
-        return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=frozen)
+        """Takes the place of `dataclass`, with the same arguments, and like it keeps a hash that a class brings."""
+
+        def made(plain: type[Class]) -> type[Class]:
+            is_hashed = frozen and "__hash__" not in vars(plain)
+            return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=is_hashed)(plain)
+
+        return made

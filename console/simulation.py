@@ -37,7 +37,7 @@ def text(source: Source, msisdn: Msisdn, to: str, words: str, *, now: UnixMs, ra
     }
     if source.signature_secret:
         form |= {"timestamp": str(now // 1000), "nonce": random(16).hex()}
-        form["sig"] = signature.sign(form.items(), secret=source.signature_secret, method=source.signature_method)
+        form["sig"] = signature.sign(form, secret=source.signature_secret, method=source.signature_method)
     return Webhook(content_type="application/x-www-form-urlencoded", body=urlencode(form).encode())
 
 

@@ -17,6 +17,10 @@ class Inbound:
     """The webhook URL as the provider was told it, and the query above. It is made of `receiver.public_url`, never of
     what the request says of itself: some signatures cover it. Empty where that is not known."""
 
+    def __hash__(self) -> int:
+        """What was read of the last one is remembered, so each is looked up a few times."""
+        return hash(self.body)
+
     @property
     def is_visit(self) -> bool:
         """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record."""

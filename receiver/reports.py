@@ -4,13 +4,12 @@ A codec turns `Inbound` into reports; receiver/judge.py turns a report into a `C
 """
 
 from dataclasses import field
-from enum import StrEnum
 
-from consent.model import Actor, CampaignId, Status, UnixMs, Via
+from consent.model import Actor, CampaignId, Status, UnixMs, Via, Word
 from consent.values import value
 
 
-class Hint(StrEnum):
+class Hint(Word):
     """What the provider makes of a text, where it says so."""
 
     NONE = "none"

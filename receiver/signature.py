@@ -19,28 +19,23 @@ And it refuses what could:
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from consent.errors import Unverified
 from consent.model import Millis, SignatureMethod, UnixMs
 
-Pair = tuple[str, str]
-
 _MAX_SECONDS_DIGITS = 12
 
 
-def sign(fields: Iterable[Pair], *, secret: str, method: SignatureMethod) -> str:
+def sign(params: Mapping[str, str], *, secret: str, method: SignatureMethod) -> str:
     """The `sig` for these parameters, in lower case. A `sig` among them does not take part; a `timestamp` does."""
-    params = dict(fields)
-    params.pop("sig", None)
-    return _digest(_text(params, sorted(params)), secret, method)
+    return _digest(_text(params, _signed(params)), secret, method)
 
 
-def verify(fields: Iterable[Pair], *, secret: str, method: SignatureMethod, tolerance: Millis, now: UnixMs) -> None:
+def verify(params: Mapping[str, str], *, secret: str, method: SignatureMethod, tolerance: Millis, now: UnixMs) -> None:
     """Raise Unverified unless these parameters were signed with this secret, and within the tolerance of now."""
-    params = dict(fields)
-    given = params.pop("sig", "")
+    given = params.get("sig", "")
     if not given:
         raise Unverified("the request has no sig")
     check_age(params.get("timestamp", ""), tolerance=tolerance, now=now)
@@ -62,7 +57,7 @@ def check_age(timestamp: str, *, tolerance: Millis, now: UnixMs) -> None:
 
 def _accepted_texts(params: Mapping[str, str]) -> Iterator[bytes]:
     """The documented one first; the others only when they differ from it."""
-    names = sorted(params)
+    names = _signed(params)
     documented = _text(params, names)
     yield documented
     filled = _text(params, [name for name in names if params[name].strip()])
@@ -71,6 +66,13 @@ def _accepted_texts(params: Mapping[str, str]) -> Iterator[bytes]:
     by_pair = _text(params, sorted(names, key=lambda name: f"{name}={params[name]}"))
     if by_pair != documented:
         yield by_pair
+
+
+def _signed(params: Mapping[str, str]) -> list[str]:
+    names = sorted(params)
+    if "sig" in params:
+        names.remove("sig")
+    return names
 
 
 def _text(params: Mapping[str, str], names: list[str]) -> bytes:

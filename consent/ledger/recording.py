@@ -53,10 +53,10 @@ def _attached(change: Change, origin: str) -> Iterator[str]:
 
 
 def applied(reply: Reply, partition: Partition) -> Applied:
-    word, *places = reply
+    word = reply[0]
     if word == b"duplicate":
         return Duplicate()
     if word == b"declined":
         return Declined()
-    events = tuple([event_id(partition, place.decode()) for place in places])
+    events = tuple([event_id(partition, place.decode()) for place in reply[1:]])
     return Recorded(events=events, superseded=word == b"superseded")

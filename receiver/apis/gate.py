@@ -85,7 +85,7 @@ def prove(credential: Credential, directory: Directory, now: UnixMs) -> Account:
 
 def _verify(fields: Mapping[str, str], account: Account, now: UnixMs) -> None:
     signature.verify(
-        fields.items(),
+        fields,
         secret=account.signature_secret,
         method=account.signature_method,
         tolerance=SIGNATURE_TOLERANCE,

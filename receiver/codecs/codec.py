@@ -24,6 +24,10 @@ class Reply:
     retry_after: int | None = None
     """Seconds."""
 
+    def __hash__(self) -> int:
+        """Nearly all are the same one, and it is looked up for every webhook."""
+        return hash(self.status)
+
 
 class Codec(Protocol):
     @property

@@ -36,7 +36,7 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
     if not source.signature_secret or inbound.is_visit:
         return
     signature.verify(
-        fields.of(inbound).items(),
+        fields.of(inbound),
         secret=source.signature_secret,
         method=source.signature_method,
         tolerance=source.tolerance,

@@ -106,7 +106,7 @@ def posts_of(message: Message, now: int) -> list[Post]:
 
 
 def _signed(fields: dict[str, str]) -> dict[str, str]:
-    return {**fields, "sig": signature.sign(fields.items(), secret=SIGNATURE_SECRET, method="md5hash")}
+    return {**fields, "sig": signature.sign(fields, secret=SIGNATURE_SECRET, method="md5hash")}
 
 
 def _texts(message: Message, now: int) -> Iterator[dict[str, str]]:

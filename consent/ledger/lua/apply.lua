@@ -36,12 +36,13 @@ local function concerns(change, condition, state)
   return condition ~= 'if_pending' or (state and state.at <= change.at and standing(state, change.at) == 'p')
 end
 
--- Decides for every campaign that the change concerns; nothing but {'superseded'} where it concerns none.
-local function decide_all(change, condition, campaigns, before, keys, past)
+-- Decides for every campaign of args[first ..] that the change concerns; nothing but {'superseded'} where it concerns
+-- none. Their opt-out lists are the keys behind keys[past].
+local function decide_all(change, args, first, before, keys, past)
   local reply = {'superseded'}
-  for i, campaign in ipairs(campaigns) do
-    if concerns(change, condition, before[i]) then
-      local id, was_late = decide(change, campaign, keys[past + i], before[i])
+  for i = 1, #args - first + 1 do
+    if concerns(change, args[7], before[i]) then
+      local id, was_late = decide(change, args[first + i - 1], keys[past + i], before[i])
       reply[#reply + 1] = id
       if not was_late then reply[1] = 'recorded' end
     end
@@ -50,28 +51,28 @@ local function decide_all(change, condition, campaigns, before, keys, past)
 end
 
 local function apply(keys, args)
-  local seen, is_message, condition, count = tonumber(args[1]), args[6] == '', args[7], tonumber(args[14])
-  local first = 15 + 3 * count
-  local identities = slice(args, first, first + tonumber(args[2]) - 1)
-  local campaigns, change = slice(args, first + #identities, #args), change_of(keys, args)
-  local sequence, before = read_states(keys[1], args[5], is_message and {} or campaigns)
+  local last_seen, is_message, condition, attached = 3 + tonumber(args[1]), args[6] == '', args[7], tonumber(args[14])
+  local identity = 15 + 3 * attached
+  local campaign = identity + tonumber(args[2])
+  local change = change_of(keys, args)
+  local sequence, before = read_states(keys[1], args[5], args, is_message and #args + 1 or campaign)
   change.sequence = sequence
-  if is_declined(change, condition, before, #campaigns) then return {'declined'} end
-  local repeated = is_repeat(keys, 4, 3 + seen, identities, args[3])
-  if args[12] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args[12], identities) end
+  if is_declined(change, condition, before, #args - campaign + 1) then return {'declined'} end
+  local repeated = is_repeat(keys, 4, last_seen, args, identity, campaign - 1)
+  if args[12] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args[12], args, identity, campaign - 1) end
   if repeated then
     -- Written again, so that a WAITAOF behind this answer waits for the first copy too, which came over another
     -- connection.
-    redis.call('HSET', keys[4], identities[1], '')
+    redis.call('HSET', keys[4], args[identity], '')
     return {'duplicate'}
   end
-  local only, reply = #campaigns == 1 and campaigns[1] or '', {'superseded'}
-  if not is_message then reply = decide_all(change, condition, campaigns, before, keys, 3 + seen) end
+  local only, reply = campaign == #args and args[campaign] or '', {'superseded'}
+  if not is_message then reply = decide_all(change, args, campaign, before, keys, last_seen) end
   if is_message or (condition == 'if_pending' and #reply == 1) then
     reply = {'recorded', log_event(change, is_message and args[4] or 'message.received', only, '', '', '')}
   end
-  if count > 0 and reply[1] == 'recorded' and (change.status ~= 'p' or change.has_asked) then
-    log_attached(change, attached_of(args, count), only, reply)
+  if attached > 0 and reply[1] == 'recorded' and (change.status ~= 'p' or change.has_asked) then
+    log_attached(change, attached_of(args, attached), only, reply)
   end
   keep_promises(change, reply)
   write_states(keys[1], change)

@@ -5,8 +5,8 @@
 -- detail of the event, a JSON object or nothing, is the last of it.
 local function log_event(change, type, campaign, status, previous, flags)
   change.sequence = change.sequence + 1
-  return redis.call('XADD', change.log, '*', 'event',
-    table.concat({type, campaign, status, previous, flags, change.sequence, change.told}, '\31'))
+  return redis.call('XADD', change.log, '*', 'event', type .. '\31' .. campaign .. '\31' .. status .. '\31' ..
+    previous .. '\31' .. flags .. '\31' .. change.sequence .. '\31' .. change.told)
 end
 
 -- The events that come about with a change, behind its own. attached: {type, told, is only logged if something changed}

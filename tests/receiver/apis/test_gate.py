@@ -25,7 +25,7 @@ HERE = "192.0.2.1"
 def signed(account: Account = ACME, *, at: int = NOON, **more: str) -> Signature:
     fields = {"api_key": account.api_key, "timestamp": str(at // 1000), **more}
     fields["sig"] = signature.sign(
-        fields.items(), secret=account.signature_secret or "guessed", method=account.signature_method
+        fields, secret=account.signature_secret or "guessed", method=account.signature_method
     )
     return Signature(fields)
 
