@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from consent.ledger.keys import consent_field, event_place
+from consent.ledger.keys import Keys, consent_field, event_place
 from consent.ledger.recording import applied, digest, keys_and_arguments
 from consent.ledger.state import (
     events_of,
@@ -183,15 +183,24 @@ class Ledger:
     async def trim(self, partition: Partition, older_than: UnixMs) -> int:
         """Forget events older than `older_than`, except what is still owed to somebody. Returns how many went."""
         keys = self._store.keys[partition]
-        keep_from = f"{older_than}-0"
-        routed = await self._store.redis.get(keys.routed)
-        keep_from = _earlier(keep_from, routed.decode() if routed else "0-0")
+        oldest = await self._store.redis.xrange(keys.log, count=1)
+        if not oldest or _ms_of(oldest[0][0]) >= older_than:
+            return 0
+        keep_from: int = min(older_than, await self._routed_until(keys))
         endpoints = [name async for name in self._store.redis.scan_iter(match=keys.heads(EndpointId("*")), count=1000)]
         for name in endpoints:
-            async for _, head in self._store.redis.hscan_iter(name, count=1000):
-                keep_from = _earlier(keep_from, head.split(b" ", 1)[0].decode())
-        return int(await self._store.redis.xtrim(keys.log, minid=keep_from, approximate=True))
+            cursor, is_begun = 0, False
+            while cursor or not is_begun:
+                cursor, heads = await self._store.redis.hscan(name, cursor, count=1000)
+                is_begun = True
+                # As text: a head begins with its event, and for the next centuries all instants have as many digits.
+                keep_from = min(keep_from, _ms_of(min(heads.values(), default=b"%d-" % keep_from)))
+        return int(await self._store.redis.xtrim(keys.log, minid=f"{keep_from}-0", approximate=True))
+
+    async def _routed_until(self, keys: Keys) -> int:
+        return _ms_of(await self._store.redis.get(keys.routed) or b"0-0")
 
 
-def _earlier(one: str, other: str) -> str:
-    return min(one, other, key=lambda stream_id: tuple(map(int, stream_id.split("-"))))
+def _ms_of(place: bytes) -> int:
+    """The instant in a log entry's id, or in what begins with one."""
+    return int(place.partition(b"-")[0])
