@@ -22,16 +22,21 @@ local function ready(due, now, limit, retries, order)
   return found
 end
 
+-- All of them at once: a command costs the store more than what it does for one recipient.
 local function take(keys, due, heads, endpoint, recipients, now, args, claimed)
-  for _, recipient in ipairs(recipients) do
-    redis.call('ZREM', due, recipient)
-    local taken = parse_head(redis.call('HGET', heads, recipient))
-    redis.call('HSET', heads, recipient, head(taken.event, taken.attempts, taken.mark, args[2]))
-    redis.call('ZADD', keys[2], now + tonumber(args[1]), endpoint .. '\31' .. recipient)
+  if #recipients == 0 then return end
+  local expires, held, leased = now + tonumber(args[1]), {}, {}
+  for i, text in ipairs(redis.call('HMGET', heads, unpack(recipients))) do
+    local taken, recipient = parse_head(text), recipients[i]
+    held[#held + 1], held[#held + 2] = recipient, head(taken.event, taken.attempts, taken.mark, args[2])
+    leased[#leased + 1], leased[#leased + 2] = expires, endpoint .. '\31' .. recipient
     local entry = redis.call('XRANGE', keys[3], taken.event, taken.event)
     local fields = entry[1] and entry[1][2] or {}
     claimed[#claimed + 1] = {endpoint, recipient, taken.event, taken.attempts, fields, REPLAYED[taken.mark] and 1}
   end
+  redis.call('ZREM', due, unpack(recipients))
+  redis.call('HSET', heads, unpack(held))
+  redis.call('ZADD', keys[2], unpack(leased))
 end
 
 local function claim(keys, args)
