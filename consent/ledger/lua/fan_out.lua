@@ -8,14 +8,15 @@
 local function fan_out(keys, args)
   local cursor = redis.call('GET', keys[1]) or '0-0'
   if cursor ~= args[1] then return {'moved', cursor} end
-  local now, noted, noted_unheard = now_ms(), {}, {}
+  local now, later = now_ms(), {all = {}, lowest = {}}
   local slot = 4
   for i = 3, #args, 4 do
     local lane = {next = keys[2], due = keys[slot], heads = keys[slot + 1], lane = keys[slot + 2],
-      unheard = keys[slot + 3], any_unheard = keys[3], noted = noted, noted_unheard = noted_unheard}
+      unheard = keys[slot + 3], any_unheard = keys[3], later = later}
     join_lane(lane, args[i], args[i + 1], args[i + 2], args[i + 3], now)
     slot = slot + 4
   end
+  file_what_is_left(later)
   redis.call('SET', keys[1], args[2])
   return {'routed'}
 end

@@ -38,17 +38,18 @@ local function replay_one(lane, args, recipient, event, is_urgent, now)
 end
 
 local function replay(keys, args)
-  local now, noted, noted_unheard, lanes, results = now_ms(), {}, {}, {}, {}
+  local now, later, lanes, results = now_ms(), {all = {}, lowest = {}}, {}, {}
   for i = 3, #args, 3 do
     local recipient, slot = args[i], 7 + i / 3
     if not lanes[recipient] then
       local held = parse_head(redis.call('HGET', keys[4], recipient))
       lanes[recipient] = {next = keys[1], any_unheard = keys[2], due = keys[3], heads = keys[4], unheard = keys[5],
-        dead = keys[6], graves = keys[7], lane = keys[slot], noted = noted, noted_unheard = noted_unheard,
+        dead = keys[6], graves = keys[7], lane = keys[slot], later = later,
         in_place = events_in_place(held, redis.call('LRANGE', keys[slot], 0, -1))}
     end
     results[#results + 1] = replay_one(lanes[recipient], args, recipient, args[i + 1], args[i + 2] == '1', now)
   end
+  file_what_is_left(later)
   return results
 end
 

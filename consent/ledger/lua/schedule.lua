@@ -28,21 +28,38 @@ local function parse_head(text)
   return {event = event, attempts = tonumber(attempts), mark = mark, token = token}
 end
 
--- keys.noted: the endpoints that are in next by now, where many deliveries become due at the same instant.
-local function make_due(keys, endpoint, recipient, held, at)
-  redis.call('ZADD', keys.due, at + band(held.mark, held.attempts) * BAND, recipient)
-  if keys.noted and keys.noted[endpoint] then return end
-  redis.call('ZADD', keys.next, 'LT', at, endpoint)
-  if keys.noted then keys.noted[endpoint] = true end
+-- keys.later: what is filed where, to be done with few commands in the end, where there is much of it. Of the sets that
+-- keep the lowest score, the first one is that: all become due at the same instant, and events come in their order.
+local function file(keys, zset, score, member)
+  if not keys.later then return redis.call('ZADD', zset, score, member) end
+  local filed = keys.later.all[zset] or {}
+  filed[#filed + 1], filed[#filed + 2] = score, member
+  keys.later.all[zset] = filed
 end
 
--- keys.noted_unheard: likewise; the first of many is the oldest.
+local function file_lowest(keys, zset, score, member)
+  if not keys.later then return redis.call('ZADD', zset, 'LT', score, member) end
+  local filed = keys.later.lowest[zset] or {}
+  filed[member] = filed[member] or score
+  keys.later.lowest[zset] = filed
+end
+
+local function file_what_is_left(later)
+  for zset, filed in pairs(later.all) do redis.call('ZADD', zset, unpack(filed)) end
+  for zset, filed in pairs(later.lowest) do
+    for member, score in pairs(filed) do redis.call('ZADD', zset, 'LT', score, member) end
+  end
+end
+
+local function make_due(keys, endpoint, recipient, held, at)
+  file(keys, keys.due, at + band(held.mark, held.attempts) * BAND, recipient)
+  file_lowest(keys, keys.next, at, endpoint)
+end
+
 local function keep_unheard(keys, endpoint, event)
   local recorded = string.match(event, '^%d+')
-  redis.call('ZADD', keys.unheard, recorded, event)
-  if keys.noted_unheard and keys.noted_unheard[endpoint] then return end
-  redis.call('ZADD', keys.any_unheard, 'LT', recorded, endpoint)
-  if keys.noted_unheard then keys.noted_unheard[endpoint] = true end
+  file(keys, keys.unheard, recorded, event)
+  file_lowest(keys, keys.any_unheard, recorded, endpoint)
 end
 
 -- When the first of a band and the next one is due, '' for never. One that is due already is answer enough.
@@ -87,7 +104,7 @@ end
 
 -- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none; and whether
 -- it is filed as tried before, as 1 or 0.
-local function advance_lane(keys, endpoint, recipient, held, at)
+local function advance_lane(keys, endpoint, recipient, held)
   if URGENT[held.mark] then redis.call('ZREM', keys.unheard, held.event) end
   local waiting = redis.call('LPOP', keys.lane)
   if not waiting then
@@ -95,6 +112,7 @@ local function advance_lane(keys, endpoint, recipient, held, at)
     return '', 0
   end
   local event, mark = string.match(waiting, '^(%S+) (%S+)$')
+  local at = now_ms()
   redis.call('HSET', keys.heads, recipient, head(event, 0, mark, '-'))
   make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
   return at, REPLAYED[mark] and 1 or 0

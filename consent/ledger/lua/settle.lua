@@ -10,7 +10,6 @@ local function settle(keys, args)
   local lane = {next = keys[2], due = keys[3], heads = keys[4], lane = keys[5], unheard = keys[6]}
   local held = parse_head(redis.call('HGET', keys[4], args[2]))
   if not held or held.token ~= args[3] then return {'not_yours'} end
-  local now = now_ms()
   redis.call('ZREM', keys[1], args[1] .. '\31' .. args[2])
   if args[6] ~= '' then
     redis.call('XADD', keys[10], 'MAXLEN', '~', args[7], '*', 'endpoint', args[1], 'msisdn', args[2], 'event', held.event,
@@ -18,16 +17,16 @@ local function settle(keys, args)
   end
   if args[4] == 'done' or args[4] == 'bury' then
     if args[4] == 'bury' then
-      redis.call('ZADD', keys[7], now, held.event)
+      redis.call('ZADD', keys[7], now_ms(), held.event)
       redis.call('HSET', keys[8], held.event, args[8])
       redis.call('HINCRBY', keys[9], args[9], 1)
     end
-    local at, was_tried = advance_lane(lane, args[1], args[2], held, now)
+    local at, was_tried = advance_lane(lane, args[1], args[2], held)
     return {'ok', tostring(at), was_tried}
   end
   if args[4] == 'retry' then held.attempts = held.attempts + 1 end
   redis.call('HSET', keys[4], args[2], head(held.event, held.attempts, held.mark, '-'))
-  local at = now + tonumber(args[5])
+  local at = now_ms() + tonumber(args[5])
   make_due(lane, args[1], args[2], held, at)
   return {'ok', tostring(at), (held.attempts > 0 or REPLAYED[held.mark]) and 1 or 0}
 end
