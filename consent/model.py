@@ -326,7 +326,7 @@ class ConsentState:
 # ── the queue ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One event owed to one endpoint."""
 
@@ -365,7 +365,7 @@ class Opening:
     """None for http."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
     """What the console shows of one attempt."""
 

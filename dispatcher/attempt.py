@@ -11,13 +11,14 @@ from config.background import backoff
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Queue, Said, Settled, Verdict
-from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, Opening, UnixMs
+from consent.model import AttemptRecord, Endpoint, Event, EventType, Lease, Millis, Opening, UnixMs
+from consent.values import value
 from dispatcher import exchange
 from dispatcher.formats import body, speaks
-from dispatcher.metrics import Tally
 from dispatcher.outcome import Attempted, Delivered, Gone, OurFault, Outcome, TryAgain, charged
 from dispatcher.retry import GONE_REASON, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
+from dispatcher.tally import Tally
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ _SETTLE_TRIES = 8
 """Together about twenty seconds of a store that is away; then the lease runs out and the attempt is made again."""
 _REST = Millis(5000)
 _NOTHING = Said()
+_TOOK_IT = Said(delivered=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class PutBack:
     wait: Millis = _REST
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, kw_only=False)
 class Attempt:
     """What came of one lease: to be settled."""
 
@@ -60,13 +62,18 @@ AT_ONCE = Attempt(PutBack(Millis(0)))
 def said_by(outcome: Outcome) -> Said:
     match outcome:
         case Delivered():
-            return Said(delivered=1)
+            return _TOOK_IT
         case Gone():
             return Said(failed=1, reason=GONE_REASON, is_gone=True)
         case OurFault():
             return _NOTHING
         case TryAgain(reason=reason, not_before=pause):
             return Said(failed=1, reason=reason, pause=pause or Millis(0))
+
+
+def is_first_hearing(lease: Lease) -> bool:
+    """Whether its delivery ends the wait of an opt-out: a replay tells of what was heard before."""
+    return lease.event is not None and lease.event.type is EventType.OPTED_OUT and not lease.is_replay
 
 
 class Attempts:
@@ -89,8 +96,11 @@ class Attempts:
         attempted = await self._sender.send(endpoint, lease.event_id, payload, clock(), is_replay=lease.is_replay)
         step = next_step(charged(attempted), lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
         word = "delivered" if isinstance(step, Done) else step.word
-        self._tally.attempted(endpoint.id, word)
-        _tell(lease, lease.event, endpoint, attempted, step, clock(), outcome=word)
+        now = clock()
+        self._tally.attempted(endpoint.id, word, seconds=attempted.took_ms / 1000)
+        if isinstance(step, Done) and is_first_hearing(lease):
+            self._tally.heard(endpoint.id, seconds=max(now - lease.event.received_at, 0) / 1000)
+        _tell(lease, lease.event, endpoint, attempted, step, now, outcome=word)
         return Attempt(step, attempted)
 
     async def release(self, lease: Lease, wait: Millis) -> None:

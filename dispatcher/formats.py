@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -13,12 +12,13 @@ from consent.directory import Directory
 from consent.model import BodyFormat, CampaignId, Event, EventType
 from consent.notification import encoded, notification
 from consent.postback import Postback, encode
+from consent.values import value
 
 # N301 "Number subscribed", N302 "Number unsubscribed": consent/postback.py cites the document.
 POSTBACK_CODES: dict[EventType, Literal["N301", "N302"]] = {EventType.OPTED_IN: "N301", EventType.OPTED_OUT: "N302"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, kw_only=False)
 class Payload:
     content_type: str
     content: bytes

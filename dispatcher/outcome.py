@@ -9,6 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from consent.model import Millis, UnixMs
+from consent.values import value
 from dispatcher.exchange import Timings
 
 GONE = 410
@@ -23,7 +24,7 @@ what is never charged is never given up."""
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, kw_only=False)
 class Delivered:
     status: int
 
@@ -51,7 +52,7 @@ class OurFault:
 Outcome = Delivered | Gone | TryAgain | OurFault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Attempted:
     """One attempt as the operator sees it."""
 

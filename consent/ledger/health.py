@@ -15,6 +15,7 @@ import orjson
 from consent.ledger.keys import HEALTH, RATES, REGISTRY_CHANGES, REGISTRY_VERSION, alarm, registry_table
 from consent.ledger.store import Store
 from consent.model import EndpointId, EventType, Millis, UnixMs
+from consent.values import value
 
 Word = Literal["healthy", "failing", "disabled"]
 
@@ -40,7 +41,7 @@ class HealthRules:
     """Nothing but failures for so long, none further from the next than half of it: the endpoint is disabled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Said:
     """What attempts said about an endpoint."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from consent.model import EndpointId, Event, Lease, Msisdn, Partition, UnixMs
+from consent.values import value
 
 Verdict = Literal["done", "bury", "retry", "release"]
 Order = Literal["untried", "tried"]
@@ -52,7 +53,7 @@ class Claimed:
     """When each endpoint that was asked for is due again in this partition."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, kw_only=False)
 class Settled:
     due: UnixMs | None
     """When the lane's next delivery is due, be it the same one again; None when there is none."""
