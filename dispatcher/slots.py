@@ -6,7 +6,7 @@ who answers finds a slot. And of an endpoint's slots some are kept for deliverie
 ones do not starve behind the retries of old ones.
 
 A request ends when the answer is there; its delivery stays held until that is settled. So that slots do not idle for
-two trips to the store, as many again may be claimed ahead, of endpoints that answer quickly: a slow one's would only be
+two trips to the store, more may be claimed ahead, of endpoints that answer quickly: a slow one's would only be
 kept from other dispatchers, and a rated one's would go out in bursts.
 """
 
@@ -18,6 +18,9 @@ from consent.model import Endpoint, EndpointId, EventType, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
+AHEAD = 4
+"""So many times what has a slot may be held: what waits for one, and what waits to be settled. The more, the more are
+claimed in one step, which costs the store less than one by one."""
 FEW = 4
 """What one endpoint may have of slots that are three quarters full."""
 
@@ -56,9 +59,13 @@ class Slots(Generic[HoldingT]):
         self._slow: set[EndpointId] = set()
 
     @property
+    def under_way(self) -> int:
+        return self._all_under_way
+
+    @property
     def free(self) -> int:
         """How many more may be claimed in all."""
-        return 2 * self._concurrency - self._all_held
+        return AHEAD * self._concurrency - self._all_held
 
     def room_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Room:
         """How many more of an endpoint may be claimed: none of one that is disabled or unknown."""
@@ -67,8 +74,8 @@ class Slots(Generic[HoldingT]):
             endpoint = endpoints.get(name)
             if endpoint is None or endpoint.disabled:
                 return 0
-            share = 1 if name in self._slow or endpoint.rate else 2
-            most = most_for_one(self._all_held + planned, 2 * self._concurrency, share * endpoint.max_in_flight)
+            share = 1 if name in self._slow or endpoint.rate else AHEAD
+            most = most_for_one(self._all_held + planned, AHEAD * self._concurrency, share * endpoint.max_in_flight)
             return most - self._held[name]
 
         return room

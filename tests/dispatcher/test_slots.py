@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from consent.model import Endpoint, EndpointId, EventType, Lease, Partition
-from dispatcher.slots import QUICK_MS, Slots, most_for_one, most_retries
+from dispatcher.slots import AHEAD, QUICK_MS, Slots, most_for_one, most_retries
 from tests.builders import ANN, an_endpoint, an_event
 
 CRM, WAREHOUSE = an_endpoint("crm", max_in_flight=2), an_endpoint("warehouse", max_in_flight=2)
@@ -68,15 +68,15 @@ def test_an_opt_out_gets_the_next_slot_however_many_wait() -> None:
     assert list(slots.start(REGISTERED)) == [urgent, more_urgent]
 
 
-def test_as_many_again_are_claimed_ahead_of_the_slots() -> None:
+def test_more_are_claimed_ahead_of_the_slots() -> None:
     slots: Slots[Held] = Slots(10)
-    assert (room(slots), slots.free) == (4, 20)
+    assert (room(slots), slots.free) == (2 * AHEAD, 10 * AHEAD)
 
     slots.join(a_claimed())
 
-    assert (room(slots), slots.free) == (3, 19)
+    assert (room(slots), slots.free) == (2 * AHEAD - 1, 10 * AHEAD - 1)
     slots.settled(a_claimed().lease)
-    assert (room(slots), slots.free) == (4, 20)
+    assert (room(slots), slots.free) == (2 * AHEAD, 10 * AHEAD)
 
 
 def test_nothing_is_claimed_ahead_for_an_endpoint_that_answers_slowly() -> None:
@@ -92,7 +92,7 @@ def test_nothing_is_claimed_ahead_for_an_endpoint_that_answers_slowly() -> None:
     slots.answered(CRM.id, QUICK_MS)
     slots.settled(a_claimed().lease)
 
-    assert room(slots) == 4
+    assert room(slots) == 2 * AHEAD
 
 
 def test_there_is_no_room_for_an_endpoint_that_is_disabled_or_unknown() -> None:
@@ -155,11 +155,11 @@ def test_the_fuller_it_is_the_fewer_one_may_have() -> None:
 
 def test_one_endpoint_may_not_hoard_what_is_claimed_ahead_either() -> None:
     slots: Slots[Held] = Slots(10)
-    for _ in range(16):
+    for _ in range(8 * AHEAD):
         slots.join(a_claimed(WAREHOUSE))
 
     assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=16)})(CRM.id, 0) == 4
-    assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=16)})(CRM.id, 2) == 1
+    assert slots.room_for({CRM.id: an_endpoint("crm", max_in_flight=16)})(CRM.id, AHEAD) == 1
 
 
 def test_some_slots_of_an_endpoint_are_never_for_retries() -> None:
@@ -172,7 +172,7 @@ def test_some_slots_of_an_endpoint_are_never_for_retries() -> None:
         slots.join(Held(retry))
 
     assert slots.retries_for(endpoints)(CRM.id, 0) == 0
-    assert slots.room_for(endpoints)(CRM.id, 0) == 5
+    assert slots.room_for(endpoints)(CRM.id, 0) == 4 * AHEAD - 3
     slots.settled(retry)
     assert slots.retries_for(endpoints)(CRM.id, 0) == 1
 
