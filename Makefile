@@ -35,15 +35,8 @@ types: $(DEV_STAMP)
 contracts: $(DEV_STAMP)
 	$(BIN)/lint-imports
 
-bench: $(DEV_STAMP)  ## ratios against bare aiohttp, in one run
-	$(BIN)/python -m bench.ingest
-	$(BIN)/python -m bench.check
-	$(BIN)/python -m bench.optouts
-	$(BIN)/python -m bench.imports
-	$(BIN)/python -m bench.clients
-	$(BIN)/python -m bench.dispatch
-	$(BIN)/python -m bench.pipeline
-	$(BIN)/python -m bench.isolation
+bench: $(DEV_STAMP)  ## ratios against bare aiohttp and others, in one run, and one table of them all
+	$(BIN)/python -m bench
 
 lock: $(DEV_STAMP)  ## resolve the dependencies again, with hashes and without an index host
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements.lock

@@ -27,7 +27,7 @@ import aiohttp
 import trustme
 import uvloop
 
-from bench import load
+from bench import load, table
 from bench.bare_client import BODY
 from bench.installation import ENDPOINT_SECRET, OTHER_CORE, SERVER_CORE, process
 from bench.sink import Connection, Sink
@@ -53,15 +53,26 @@ def main() -> None:
 
 
 def compare(name: str, url: str, authority: Path, options: argparse.Namespace) -> None:
-    ratios = []
+    ratios, posted = [], []
     for _ in range(options.rounds):
         theirs, ours = (measured(client, url, authority, options) for client in ("aiohttp", "ours"))
         ratios.append(theirs[1] / ours[1])
+        posted.append(ours)
         print(
             f"  {name:5}  aiohttp {theirs[0]:7.0f}/s {theirs[1]:6.1f} µs   ours {ours[0]:7.0f}/s {ours[1]:6.1f} µs"
             f"   ratio {ours[0] / theirs[0]:.2f} in posts, {ratios[-1]:.2f} in our core's time"
         )
     print(f"  {name:5}  median ratio {statistics.median(ratios):.2f} in our core's time")
+    table.note(
+        table.Row(
+            bench="clients",
+            what=f"aiohttp's client over {name}",
+            ratio=statistics.median(ratios),
+            of="the CPU time of ours (whose figures follow)",
+            rate=statistics.median(rate for rate, _ in posted),
+            cpu=statistics.median(cpu for _, cpu in posted) / 1000,
+        )
+    )
 
 
 def listening(*ports: int) -> None:

@@ -8,32 +8,36 @@ are in the log before the dispatcher starts. Every id is looked for at the sink 
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import subprocess
 import sys
-import time
-import urllib.request
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import load
+from bench import arrivals, cpu, load, table
+from bench.changes import apply_all, texted
 from bench.installation import (
-    ACME,
     ENDPOINT_SECRET,
     OTHER_CORE,
     SERVER_CORE,
     add_endpoint,
     dispatcher,
     process,
+    state_of,
     store,
-    store_cpu_seconds,
 )
-from consent.ledger import Ledger, Store
-from consent.model import Actor, CampaignId, Change, EventType, Msisdn, Origin, SourceId, Status, UnixMs, Via
+from consent.ledger import Store
 
-_AT_ONCE = 512
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    bare: float
+    rate: float
+    cpu: float
+    """Seconds for 1,000, as the next one."""
+    store_cpu: float
+    memory_mb: float
 
 
 def main() -> None:
@@ -44,22 +48,39 @@ def main() -> None:
     with store() as (folder, url), process(sink, core=OTHER_CORE):
         asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight))
         print(f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight")
-        rounds = []
-        for run in range(options.rounds):
-            bare = bare_rate(options, target)
-            forget(options.port)
-            asyncio.run(fill(url, options.deliveries, run))
-            spent = asyncio.run(store_cpu_seconds(url))
-            with dispatcher(folder, url, options.port + 1, log=options.log) as relay:
-                ours, cpu = drained(options, relay.pid, cpu_seconds(relay.pid))
-            store_cpu = (asyncio.run(store_cpu_seconds(url)) - spent) / options.deliveries * 1e6
-            rounds.append((bare, ours))
-            print(
-                f"  bare {bare:7.0f}/s   ours {ours:7.0f}/s   ratio {ours / bare:.2f}"
-                f"   CPU each: {cpu:.0f} µs ours, {store_cpu:.0f} µs the store's"
-            )
-    ratio = statistics.median(ours / bare for bare, ours in rounds)
-    print(f"median ratio {ratio:.2f}")
+        rounds = [measured(options, folder, url, run) for run in range(options.rounds)]
+    row = table.Row(
+        bench="dispatch",
+        what=f"{options.in_flight} in flight",
+        ratio=statistics.median(one.rate / one.bare for one in rounds),
+        of="the rate of a loop of aiohttp's client that only posts",
+        rate=statistics.median(one.rate for one in rounds),
+        cpu=statistics.median(one.cpu for one in rounds),
+        store_cpu=statistics.median(one.store_cpu for one in rounds),
+        memory_mb=max(one.memory_mb for one in rounds),
+    )
+    table.note(row)
+    print(f"median ratio {row.ratio:.2f}")
+
+
+def measured(options: argparse.Namespace, folder: Path, url: str, run: int) -> Round:
+    bare = bare_rate(options, f"http://127.0.0.1:{options.port}/hook")
+    arrivals.forget(options.port)
+    asyncio.run(fill(url, options.deliveries, run))
+    its_store = asyncio.run(state_of(url)).pid
+    with dispatcher(folder, url, options.port + 1, log=options.log) as relay:
+        meter = cpu.Meter(relay=relay.pid, store=its_store)
+        # It began before we knew that it was ready; and what it needed to start is no part of a delivery.
+        count = options.deliveries - arrivals.counted(options.port)
+        rate = drained(options)
+        used = {name: seconds / count * 1000 for name, seconds in meter.lap().items()}
+        one = Round(bare, rate, used["relay"], used["store"], cpu.memory_mb(relay.pid))
+    print(
+        f"  bare {one.bare:7.0f}/s   ours {one.rate:7.0f}/s   ratio {one.rate / one.bare:.2f}"
+        f"   CPU each: {one.cpu * 1000:.0f} µs ours, {one.store_cpu * 1000:.0f} µs the store's",
+        flush=True,
+    )
+    return one
 
 
 def bare_rate(options: argparse.Namespace, target: str) -> float:
@@ -70,57 +91,17 @@ def bare_rate(options: argparse.Namespace, target: str) -> float:
 
 async def fill(url: str, count: int, run: int) -> None:
     """So many opt-outs and opt-ins, each of a number of its own."""
-    numbers = iter(range(count))
     async with Store.open(url, partitions=16, durability="fsync") as opened:
-        ledger = Ledger(opened)
-        while batch := list(islice(numbers, _AT_ONCE)):
-            await asyncio.gather(*(ledger.apply(change(run, n)) for n in batch))
+        await apply_all(opened, (texted(run, n) for n in range(count)))
 
 
-def change(run: int, n: int) -> Change:
-    now = UnixMs(time.time_ns() // 1_000_000)
-    is_stop = n % 2 == 0
-    return Change(
-        account=ACME,
-        msisdn=Msisdn(f"1{run % 9 + 2}{n:09}"),
-        type=EventType.OPTED_OUT if is_stop else EventType.OPTED_IN,
-        campaigns=(CampaignId("1116"),),
-        origin=Origin(actor=Actor.RECIPIENT, via=Via.MO, source=SourceId("nexmo"), provider="nexmo", keyword="STOP"),
-        occurred_at=now,
-        decides_at=now,
-        received_at=now,
-        identities=(f"bench-{run}-{n}",),
-        status=Status.OPTED_OUT if is_stop else Status.OPTED_IN,
-    )
-
-
-def drained(options: argparse.Namespace, pid: int, spent: float) -> tuple[float, float]:
-    """Deliveries a second between the first and the last arrival, and microseconds of the dispatcher's core each."""
-    deadline = time.monotonic() + 120
-    while int(ask(options.port, "/count")) < options.deliveries:
-        if time.monotonic() > deadline:
-            raise SystemExit("not all of them arrived within two minutes")
-        time.sleep(0.05)
-    cpu = cpu_seconds(pid) - spent
-    report = json.loads(ask(options.port, "/report"))
+def drained(options: argparse.Namespace) -> float:
+    """Deliveries a second between the first and the last arrival."""
+    arrivals.wait_for(options.port, options.deliveries)
+    report = arrivals.report(options.port)
     if len(set(report["ids"])) != options.deliveries:
         raise SystemExit(f"{len(set(report['ids']))} of {options.deliveries} are at the sink")
-    seconds = (max(report["arrived"]) - min(report["arrived"])) / 1000
-    return options.deliveries / seconds, cpu / options.deliveries * 1e6
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def ask(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
-        return bytes(answer.read())
-
-
-def forget(port: int) -> None:
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/report", method="DELETE")).read()
+    return arrivals.rate(report["arrived"])
 
 
 def arguments() -> argparse.Namespace:

@@ -26,14 +26,14 @@ from typing import Any
 
 from redis import Redis
 
-from bench import load
+from bench import load, table
+from bench.changes import CAMPAIGN
 from bench.installation import ACME, SERVER_CORE, recorded, store
 from consent.ledger import Bulk, Store
 from consent.ledger.keys import BOOKMARKS, Keys, consent_field, partition_of
-from consent.model import CampaignId, Msisdn, Partition
+from consent.model import Msisdn, Partition
 
 PARTITIONS = 16
-CAMPAIGN = CampaignId("1116")
 DATE_S = 1_704_164_645
 STATE = bytes(24)
 EVENT = (
@@ -67,7 +67,19 @@ def main() -> None:
         file.write_text("msisdn,date\n" + "".join(map(line_of, range(options.numbers), msisdns(options.numbers))))
         bare = written_bare(options.bare)
         ours = imported(file, options.numbers)
-        print(f"ratio to the bare pipeline: {options.numbers / ours.seconds / (options.bare / bare.seconds):.2f}")
+        ratio = options.numbers / ours.seconds / (options.bare / bare.seconds)
+        print(f"ratio to the bare pipeline: {ratio:.2f}")
+        table.note(
+            table.Row(
+                bench="imports",
+                what="a list of numbers",
+                ratio=ratio,
+                of="the rate of a redis-py pipeline that judges nothing",
+                rate=options.numbers / ours.seconds,
+                cpu=ours.client / options.numbers * 1000,
+                store_cpu=ours.server / options.numbers * 1000,
+            )
+        )
         killed_and_resumed(file, options.numbers)
 
 
@@ -114,7 +126,7 @@ def killed_and_resumed(file: Path, count: int) -> None:
         summary = finished(import_of(file, folder, url))
         ensure_exact(url, count)
         print(
-            f"killed half-way: went on at line {summary['resumed_at_line']:,}, {summary['seconds']:.1f} s more; "
+            f"killed half-way: went on at line {summary['resumed_at_line'] or 1:,}, {summary['seconds']:.1f} s more; "
             f"every number there once, with one event"
         )
 

@@ -5,6 +5,9 @@
 The bare handler logs nothing, so neither do we unless asked: `--log info` adds what a line for every webhook costs.
 The two take turns, round by round, so that a ratio compares neighbours on a machine whose speed drifts. Every accepted
 webhook is looked for in the log afterwards: a rate that lost one is no rate.
+
+Below the rates of each workload stands where the time went: microseconds of CPU for each request, of the handler, the
+receiver, the store and the load generator. Where others use the machine too, that tells more than the clock does.
 """
 
 import argparse
@@ -13,10 +16,69 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from bench import load
-from bench.installation import OTHER_CORE, SERVER_CORE, process, recorded, relay, store, wait_ready
+from bench import cpu, load, table
+from bench.installation import (
+    OTHER_CORE,
+    SERVER_CORE,
+    StoreState,
+    keep_file,
+    process,
+    recorded,
+    relay,
+    state_of,
+    store,
+    wait_ready,
+)
 from bench.webhooks import WORKLOADS
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two, in one round."""
+
+    result: load.Result
+    cpu: Mapping[str, float]
+    """Seconds of each process."""
+
+    def micros(self, *names: str) -> float:
+        return sum(self.cpu[name] for name in names) / len(self.result.latencies_ms) * 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    bare: Side
+    ours: Side
+    bytes_each: float
+
+
+class Comparison:
+    """The bare handler on one port, ours on the next, and a store behind it."""
+
+    def __init__(self, options: argparse.Namespace, url: str, *, bare: int, receiver: int) -> None:
+        self._options = options
+        self._url = url
+        self.receiver = receiver
+        self._meter = cpu.Meter(bare=bare, receiver=receiver, store=self._state().pid, load=os.getpid())
+
+    def round(self, workload: str, connections: int, run: int) -> Round:
+        requests = WORKLOADS[workload](self._options.requests, run)
+        known, before = asyncio.run(recorded(self._url)), self._state()
+        bare = self._side(self._options.port, requests, connections)
+        ours = self._side(self._options.port + 1, requests, connections)
+        kept, after = asyncio.run(recorded(self._url)) - known, self._state()
+        if ours.result.statuses != {200: len(requests)} or kept != len(requests):
+            raise SystemExit(f"{workload}: sent {len(requests)}, answered {ours.result.statuses}, recorded {kept}")
+        return Round(bare, ours, (after.written - before.written) / len(requests))
+
+    def _side(self, port: int, requests: list[bytes], connections: int) -> Side:
+        self._meter.lap()
+        return Side(load.run(port, requests, connections=connections), self._meter.lap())
+
+    def _state(self) -> StoreState:
+        return asyncio.run(state_of(self._url))
 
 
 def main() -> None:
@@ -29,37 +91,57 @@ def main() -> None:
     bare = [sys.executable, "-m", "bench.bare", str(options.port)]
     with (
         store() as (folder, url),
-        process(bare, core=SERVER_CORE),
-        relay(folder, url, options.port + 1, durability=options.durability, log=options.log),
+        process(bare, core=SERVER_CORE) as handler,
+        relay(folder, url, options.port + 1, durability=options.durability, log=options.log) as receiver,
     ):
         wait_ready(options.port)
+        asyncio.run(keep_file(url))
+        comparison = Comparison(options, url, bare=handler.pid, receiver=receiver.pid)
         for workload in WORKLOADS:
             for connections in options.connections:
-                compare(options, url, workload, connections)
+                compare(comparison, options, workload, connections)
 
 
-def compare(options: argparse.Namespace, url: str, workload: str, connections: int) -> None:
-    rounds = []
+def compare(comparison: Comparison, options: argparse.Namespace, workload: str, connections: int) -> None:
     first = int(time.time()) % 50_000
-    for run in range(first, first + options.rounds):
-        requests = WORKLOADS[workload](options.requests, run)
-        before = asyncio.run(recorded(url))
-        bare = load.run(options.port, requests, connections=connections)
-        ours = load.run(options.port + 1, requests, connections=connections)
-        kept = asyncio.run(recorded(url)) - before
-        if ours.statuses != {200: len(requests)} or kept != len(requests):
-            raise SystemExit(f"{workload}: sent {len(requests)}, answered {ours.statuses}, recorded {kept}")
-        rounds.append((bare, ours))
+    rounds = [comparison.round(workload, connections, run) for run in range(first, first + options.rounds)]
+    row = table.Row(
+        bench="ingest",
+        what=f"{workload}, {connections} connections, {options.durability}",
+        ratio=median(rounds, lambda one: one.ours.result.rate / one.bare.result.rate),
+        of="the rate of bare aiohttp",
+        rate=median(rounds, lambda one: one.ours.result.rate),
+        cpu=median(rounds, lambda one: one.ours.micros("receiver")) / 1000,
+        store_cpu=median(rounds, lambda one: one.ours.micros("store")) / 1000,
+        memory_mb=cpu.memory_mb(comparison.receiver),
+        bytes_each=median(rounds, lambda one: one.bytes_each),
+    )
+    table.note(row)
     print(
         f"{workload:<10}{connections:>6}"
-        f"{statistics.median(bare.rate for bare, _ in rounds):>9.0f}"
-        f"{statistics.median(ours.rate for _, ours in rounds):>9.0f}"
-        f"{statistics.median(ours.rate / bare.rate for bare, ours in rounds):>7.2f}"
-        f"{statistics.median(ours.percentile(0.5) for _, ours in rounds):>8.1f}"
-        f"{statistics.median(ours.percentile(0.99) for _, ours in rounds):>8.1f}"
-        f"{statistics.median(bare.percentile(0.99) for bare, _ in rounds):>9.1f}",
+        f"{median(rounds, lambda one: one.bare.result.rate):>9.0f}{row.rate:>9.0f}{row.ratio:>7.2f}"
+        f"{median(rounds, lambda one: one.ours.result.percentile(0.5)):>8.1f}"
+        f"{median(rounds, lambda one: one.ours.result.percentile(0.99)):>8.1f}"
+        f"{median(rounds, lambda one: one.bare.result.percentile(0.99)):>9.1f}"
+    )
+    used = {
+        "handler": median(rounds, lambda one: one.bare.micros("bare")),
+        "its load": median(rounds, lambda one: one.bare.micros("load")),
+        "receiver": median(rounds, lambda one: one.ours.micros("receiver")),
+        "store": median(rounds, lambda one: one.ours.micros("store")),
+        "our load": median(rounds, lambda one: one.ours.micros("load")),
+    }
+    of_handler = median(rounds, lambda one: one.bare.micros("bare") / one.ours.micros("receiver"))
+    told = ", ".join(f"{name} {micros:.0f}" for name, micros in used.items())
+    print(
+        f"          CPU µs each: {told}; handler by receiver {of_handler:.2f}"
+        f"; {row.memory_mb:.0f} MB, {row.bytes_each:.0f} bytes in the file",
         flush=True,
     )
+
+
+def median(rounds: Iterable[Round], figure: Callable[[Round], float]) -> float:
+    return statistics.median(map(figure, rounds))
 
 
 def arguments() -> argparse.Namespace:

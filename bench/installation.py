@@ -9,7 +9,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from redis.asyncio import Redis
 
 from consent.ledger import Registry, Store
 from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Millis, Source, SourceId
@@ -19,6 +22,20 @@ SIGNATURE_SECRET = "my_secret_key_for_testing"
 ENDPOINT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = {"nexmo": "bench-nexmo-token-16", "skycore": "bench-skycore-token-16"}
 ACME = AccountId("acme")
+ACCOUNT = Account(id=ACME)
+CAMPAIGN = Campaign(account=ACME, id=CampaignId("1116"), short_code="123456")
+SOURCES = tuple(
+    Source(
+        account=ACME,
+        id=SourceId(provider),
+        provider=provider,
+        token=token,
+        signature_secret=SIGNATURE_SECRET if provider == "nexmo" else "",
+        tolerance=Millis(24 * 3_600_000),
+    )
+    for provider, token in TOKENS.items()
+)
+_PATIENCE_S = 20
 SERVER_CORE, OTHER_CORE = 0, 1
 """What is measured has the first; the load, the store and the sink share the second."""
 
@@ -31,7 +48,11 @@ def process(command: list[str], *, core: int, env: dict[str, str] | None = None)
         yield started
     finally:
         started.terminate()
-        started.wait(20)
+        try:
+            started.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
 
 
 @contextmanager
@@ -50,16 +71,16 @@ def store() -> Iterator[tuple[Path, str]]:
 @contextmanager
 def relay(
     folder: Path, url: str, port: int, *, durability: str = "fsync", log: str = "info", with_dispatcher: bool = False
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """A receiver on `port`, and a dispatcher if asked for."""
     environment = _configured(folder, url, port, durability=durability, log=log)
-    with process([sys.executable, "-m", "receiver"], core=SERVER_CORE, env=environment):
+    with process([sys.executable, "-m", "receiver"], core=SERVER_CORE, env=environment) as started:
         wait_ready(port)
         if not with_dispatcher:
-            yield
+            yield started
             return
         with dispatcher(folder, url, port, log=log):
-            yield
+            yield started
 
 
 @contextmanager
@@ -97,10 +118,26 @@ async def recorded(url: str) -> int:
         return sum([await opened.redis.xlen(keys.log) for keys in opened.keys])
 
 
-async def store_cpu_seconds(url: str) -> float:
-    async with Store.open(url, partitions=16, durability="fsync") as opened:
-        used = await opened.redis.info("cpu")
-        return float(used["used_cpu_user"] + used["used_cpu_sys"])
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    pid: int
+    memory: int
+    """Bytes of what it holds: without its clients and what is on its way to its file."""
+    written: int
+    """Bytes in its file; they only grow, once `keep_file` was called."""
+
+
+async def state_of(url: str) -> StoreState:
+    async with Redis.from_url(url) as redis:
+        told = await redis.info()
+    memory = told["used_memory"] - told["mem_clients_normal"] - told["mem_aof_buffer"]
+    return StoreState(told["process_id"], memory, told["aof_current_size"])
+
+
+async def keep_file(url: str) -> None:
+    """It is not to be rewritten in the middle of a measurement."""
+    async with Redis.from_url(url) as redis:
+        await redis.config_set("auto-aof-rewrite-percentage", 0)
 
 
 async def add_endpoint(url: str, target: str, *, max_in_flight: int) -> None:
@@ -119,16 +156,6 @@ async def add_endpoint(url: str, target: str, *, max_in_flight: int) -> None:
 async def _register(url: str) -> None:
     async with Store.open(url, partitions=16, durability="fsync") as opened:
         registry = Registry(opened)
-        await registry.put(Account(id=ACME))
-        await registry.put(Campaign(account=ACME, id=CampaignId("1116"), short_code="123456"))
-        for provider, token in TOKENS.items():
-            await registry.put(
-                Source(
-                    account=ACME,
-                    id=SourceId(provider),
-                    provider=provider,
-                    token=token,
-                    signature_secret=SIGNATURE_SECRET if provider == "nexmo" else "",
-                    tolerance=Millis(24 * 3_600_000),
-                )
-            )
+        rows: tuple[Account | Campaign | Source, ...] = (ACCOUNT, CAMPAIGN, *SOURCES)
+        for row in rows:
+            await registry.put(row)

@@ -9,14 +9,13 @@ is measured is the time from the record to the healthy endpoint, by one clock; t
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench import load
-from bench.dispatch import ask, change
+from bench import arrivals, load, table
+from bench.changes import texted
 from bench.installation import ENDPOINT_SECRET, OTHER_CORE, add_endpoint, dispatcher, process, store
 from consent.ledger import Ledger, Registry, Store
 from consent.model import Endpoint, EndpointId
@@ -48,6 +47,15 @@ def main() -> None:
     print(f"  alone          p50 {alone[0]:6.1f} ms   p99 {alone[1]:6.1f} ms")
     beside = measured(options, bad=True)
     print(f"  beside bad     p50 {beside[0]:6.1f} ms   p99 {beside[1]:6.1f} ms   p99 ratio {beside[1] / alone[1]:.2f}")
+    table.note(
+        table.Row(
+            bench="isolation",
+            what="a healthy endpoint beside bad ones",
+            ratio=beside[1] / alone[1],
+            of="its p99 alone",
+            rate=options.rate,
+        )
+    )
 
 
 def measured(options: argparse.Namespace, *, bad: bool) -> tuple[float, float]:
@@ -61,8 +69,8 @@ def measured(options: argparse.Namespace, *, bad: bool) -> tuple[float, float]:
             asyncio.run(add_bad(url, f"http://127.0.0.1:{port + 4}"))
         with dispatcher(Path(folder), url, port + 1, log="error"):
             recorded = asyncio.run(paced(url, options.rate, options.seconds))
-            wait_for(port, len(recorded))
-        report = json.loads(ask(port, "/report"))
+            arrivals.wait_for(port, len(recorded))
+        report = arrivals.report(port)
     arrived = dict(zip(report["ids"], report["arrived"], strict=True))
     took = sorted(arrived[name] - at for name, at in recorded.items())
     return took[len(took) // 2], took[len(took) * 99 // 100]
@@ -85,7 +93,7 @@ async def paced(url: str, rate: int, seconds: int) -> dict[str, float]:
 
         async def record(n: int) -> None:
             at = time.time() * 1000
-            for name in getattr(await ledger.apply(change(0, 2 * n)), "events", ()):
+            for name in getattr(await ledger.apply(texted(0, 2 * n)), "events", ()):
                 recorded[name] = at
 
         began = time.monotonic()
@@ -94,14 +102,6 @@ async def paced(url: str, rate: int, seconds: int) -> dict[str, float]:
                 await asyncio.sleep(max(0.0, began + n / rate - time.monotonic()))
                 tasks.create_task(record(n))
     return recorded
-
-
-def wait_for(port: int, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while int(ask(port, "/count")) < count:
-        if time.monotonic() > deadline:
-            raise SystemExit("not all of them arrived within a minute")
-        time.sleep(0.05)
 
 
 def arguments() -> argparse.Namespace:

@@ -8,14 +8,12 @@ Receiver and dispatcher share one core; the load, the store and the sink the oth
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
-import urllib.request
 from typing import Any
 
-from bench import load
+from bench import arrivals, load, table
 from bench.installation import ENDPOINT_SECRET, OTHER_CORE, add_endpoint, process, relay, store
 from bench.webhooks import nexmo_posts
 
@@ -35,22 +33,31 @@ def main() -> None:
 def burst(options: argparse.Namespace) -> float:
     began = time.perf_counter()
     posted = load.run(options.port + 1, nexmo_posts(options.webhooks, 1), connections=64)
-    report = wait_for(options, options.webhooks)
+    arrivals.wait_for(options.port, options.webhooks)
     rate = float(options.webhooks / (time.perf_counter() - began))
-    verify(report, posted, options.webhooks)
+    verify(arrivals.report(options.port), posted, options.webhooks)
     print(f"burst   {options.webhooks} webhooks: taken at {posted.rate:.0f}/s, delivered at {rate:.0f}/s")
     return rate
 
 
 def steady(options: argparse.Namespace, rate: float) -> None:
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{options.port}/report", method="DELETE")).read()
+    arrivals.forget(options.port)
     count = int(rate * options.seconds)
     posted = load.run(options.port + 1, nexmo_posts(count, 2), connections=64, rate=rate)
-    report = wait_for(options, count)
+    arrivals.wait_for(options.port, count)
+    report = arrivals.report(options.port)
     verify(report, posted, count)
     took = sorted(report["took"])
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
     print(f"steady  {count} webhooks at {rate:.0f}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, longest {took[-1]:.0f} ms")
+    table.note(
+        table.Row(
+            bench="pipeline",
+            what=f"webhook in, notification out: p50 {p50:.0f} ms, p99 {p99:.0f} ms",
+            of="at half of the rate of a burst",
+            rate=rate,
+        )
+    )
 
 
 def verify(report: dict[str, Any], posted: load.Result, count: int) -> None:
@@ -58,18 +65,6 @@ def verify(report: dict[str, Any], posted: load.Result, count: int) -> None:
     if posted.statuses != {200: count} or len(set(ids)) != count:
         raise SystemExit(f"sent {count}, answered {posted.statuses}, {len(set(ids))} of them at the sink")
     print(f"        every one of {count} is there, signature verified; {len(ids) - count} came twice")
-
-
-def wait_for(options: argparse.Namespace, count: int) -> dict[str, Any]:
-    deadline = time.monotonic() + 120
-    while True:
-        with urllib.request.urlopen(f"http://127.0.0.1:{options.port}/count", timeout=60) as answer:
-            if int(answer.read()) >= count or time.monotonic() > deadline:
-                break
-        time.sleep(0.05)
-    with urllib.request.urlopen(f"http://127.0.0.1:{options.port}/report", timeout=60) as answer:
-        report: dict[str, Any] = json.load(answer)
-    return report
 
 
 def arguments() -> argparse.Namespace:

@@ -25,6 +25,7 @@ from tests.chaos import checker, ending, ledger_records
 from tests.chaos.messages import ALERTS
 from tests.chaos.records import Records
 from tests.chaos.schedule import STEADY
+from tests.chaos.waiting import came_true
 from tests.chaos.world import ACME, World, world
 
 _AT_ONCE = 512
@@ -52,6 +53,10 @@ class Drained:
     mishaps: Counter[str]
     repeats: checker.Repeats
     violations: list[checker.Violation]
+
+    @property
+    def has_passed(self) -> bool:
+        return not self.violations
 
     def lines(self) -> Iterator[str]:
         said = ", ".join(f"{count} × {name}" for name, count in sorted(self.mishaps.items()))
@@ -132,17 +137,16 @@ async def drained(plan: Plan) -> Drained:
 
 
 async def _until_settled(store: Store, deadline: float, going: asyncio.Task[None]) -> list[checker.Violation]:
+    async def is_over() -> bool:
+        return going.done() or await ledger_records.is_settled(store, [STEADY])
+
     try:
-        while not going.done() and time.monotonic() < deadline:
-            if await ledger_records.is_settled(store, [STEADY]):
-                break
-            await asyncio.sleep(0.5)
-        is_late = time.monotonic() >= deadline
+        is_in_time = await came_true(is_over, within=deadline - time.monotonic())
     finally:
         going.cancel()
         with suppress(asyncio.CancelledError):
             await going
-    return [checker.Violation("lost", "something is still owed")] if is_late else []
+    return [] if is_in_time else [checker.Violation("lost", "something is still owed")]
 
 
 async def _fill(store: Store, plan: Plan) -> None:
@@ -172,19 +176,7 @@ def _change(n: int, numbers: int) -> Change:
 
 
 def main() -> int:
-    options = _arguments()
-    plan = Plan(
-        deliveries=options.deliveries,
-        seed=options.seed,
-        every=options.every,
-        minutes=options.minutes,
-        in_flight=options.in_flight,
-    )
-    came = ending.run(drained(plan))
-    if came is None:
-        return 130
-    sys.stdout.write("\n".join(came.lines()) + "\n")
-    return 1 if came.violations else 0
+    return ending.reported(drained(Plan(**vars(_arguments()))))
 
 
 def _arguments() -> argparse.Namespace:

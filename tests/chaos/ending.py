@@ -1,13 +1,35 @@
-"""How does a run end when somebody tells it to, by Ctrl-C or SIGTERM? Cancelled: all is mended and tidied up."""
+"""How does a run end? With its report and an exit status; or cancelled, when somebody tells it to by Ctrl-C or SIGTERM:
+then all is mended and tidied up."""
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import sys
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
 
 import uvloop
 
 Result = TypeVar("Result")
+
+_INTERRUPTED = 130
+
+
+class Told(Protocol):
+    """What came of a run."""
+
+    @property
+    def has_passed(self) -> bool: ...
+
+    def lines(self) -> Iterable[str]: ...
+
+
+def reported(work: Coroutine[Any, Any, Told]) -> int:
+    """The exit status, once the report is written."""
+    report = run(work)
+    if report is None:
+        return _INTERRUPTED
+    sys.stdout.write("\n".join(report.lines()) + "\n")
+    return 0 if report.has_passed else 1
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result | None:

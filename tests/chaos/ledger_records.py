@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from consent.ledger import Ledger, Store
+from consent.ledger.keys import Keys
 from consent.ledger.state import events_of
 from consent.model import Event, Msisdn
 from tests.chaos.messages import CAMPAIGNS
@@ -44,10 +45,25 @@ async def listed_out(store: Store) -> frozenset[Cell]:
 async def is_settled(store: Store, endpoints: Iterable[str]) -> bool:
     """Everything in the log is routed, and nothing of it is owed."""
     for keys in store.keys:
-        last = await store.redis.xrevrange(keys.log, "+", "-", count=1)
-        if last and await store.redis.get(keys.routed) != last[0][0]:
+        if not await _is_routed(store, keys):
             return False
         for name in endpoints:
             if await store.redis.exists(keys.heads(endpoint_id(name))):
                 return False
     return True
+
+
+async def is_held(store: Store, endpoint: str) -> bool:
+    """Everything in the log is routed, and whatever could be attempted at this endpoint, some dispatcher is at it."""
+    for keys in store.keys:
+        if not await _is_routed(store, keys):
+            return False
+        heads = await store.redis.hvals(keys.heads(endpoint_id(endpoint)))
+        if any(head.endswith(b" -") for head in heads):
+            return False
+    return True
+
+
+async def _is_routed(store: Store, keys: Keys) -> bool:
+    last = await store.redis.xrevrange(keys.log, "+", "-", count=1)
+    return not last or await store.redis.get(keys.routed) == last[0][0]

@@ -28,6 +28,7 @@ from tests.chaos.records import Records
 from tests.chaos.report import Report, slowest_recovery
 from tests.chaos.schedule import DISPATCHERS, HANGING, RECEIVERS, STEADY, schedule
 from tests.chaos.sink import Mood
+from tests.chaos.waiting import came_true
 from tests.chaos.world import World, world
 
 
@@ -120,19 +121,20 @@ class Run:
 
     async def _settle(self) -> list[checker.Violation]:
         """Wait until nobody is owed anything."""
-        deadline = time.monotonic() + self.plan.patience
-        async with self.world.opened() as store:
-            while time.monotonic() < deadline:
-                if await ledger_records.is_settled(store, self.world.sinks):
-                    return []
-                await asyncio.sleep(0.2)
+        if await self._is_settled(within=self.plan.patience):
+            return []
         return [checker.Violation("lost", f"something is still owed after {self.plan.patience:g} s of peace")]
+
+    async def _is_settled(self, *, within: float) -> bool:
+        async with self.world.opened() as store:
+            return await came_true(lambda: ledger_records.is_settled(store, self.world.sinks), within=within)
 
     async def _examine(self, messages: Sequence[Message]) -> dict[str, float]:
         """Each receiver and dispatcher does its work alone. Seconds until it was done.
 
         While an endpoint hangs, both dispatchers hold deliveries of it; then one is frozen. The other has to deliver
-        its own, find the frozen one's leases expired, and deliver those too.
+        its own, find the frozen one's leases expired, and deliver those too. Where they came to hold nothing, that is
+        merely easier.
         """
         took: dict[str, float] = {}
         for turn, dispatcher in enumerate(DISPATCHERS):
@@ -143,20 +145,15 @@ class Run:
                 if took.get(name) != NO_WORK:
                     until = await self.provider.insist(message, RECEIVERS.index(name), within=EXAMINATION_S)
                     took[name] = max(took.get(name, 0.0), until)
-            await asyncio.sleep(HELD_S)
+            async with self.world.opened() as store:
+                await came_true(lambda: ledger_records.is_held(store, HANGING), within=EXAMINATION_S)
             self.world.send(fellow, signal.SIGSTOP)
             self.world.sinks[HANGING].mood = Mood.WELL
-            took[dispatcher] = await self._until_told(time.monotonic())
+            began = time.monotonic()
+            is_told = await self._is_settled(within=EXAMINATION_S)
+            took[dispatcher] = time.monotonic() - began if is_told else NO_WORK
             self.world.send(fellow, signal.SIGCONT)
         return took
-
-    async def _until_told(self, began: float) -> float:
-        async with self.world.opened() as store:
-            while time.monotonic() < began + EXAMINATION_S:
-                if await ledger_records.is_settled(store, self.world.sinks):
-                    return time.monotonic() - began
-                await asyncio.sleep(0.05)
-        return NO_WORK
 
     async def _records(self) -> Records:
         numbers = {sent.message.msisdn for sent in self.provider.sent}
@@ -174,7 +171,6 @@ class Run:
 EXAMINATION_S = 30.0
 EXAMINATION = 16
 """Messages."""
-HELD_S = 0.5
 NO_WORK = float("inf")
 
 
@@ -192,21 +188,9 @@ async def carried_out(plan: Plan, *, keep_logs: Path | None = None) -> Report:
 
 
 def main() -> int:
-    options = _arguments()
-    plan = Plan(
-        seed=options.seed,
-        events=options.events,
-        faults=options.faults,
-        minutes=options.minutes,
-        rate=options.rate,
-        numbers=options.numbers,
-        has_replica=options.replica,
-    )
-    report = ending.run(carried_out(plan, keep_logs=options.logs))
-    if report is None:
-        return 130
-    sys.stdout.write("\n".join(report.lines()) + "\n")
-    return 0 if report.has_passed else 1
+    options = vars(_arguments())
+    logs = options.pop("logs")
+    return ending.reported(carried_out(Plan(**options), keep_logs=logs))
 
 
 def _arguments() -> argparse.Namespace:
@@ -217,7 +201,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=15, help="of load, at most")
     parser.add_argument("--rate", type=float, default=120, help="messages a second; a text makes two events")
     parser.add_argument("--numbers", type=int, default=300)
-    parser.add_argument("--replica", action="store_true", help="with a replica, which is failed over to")
+    parser.add_argument(
+        "--replica", dest="has_replica", action="store_true", help="with a replica, which is failed over to"
+    )
     parser.add_argument("--logs", type=Path, help="a folder to keep the processes' logs in")
     return parser.parse_args()
 

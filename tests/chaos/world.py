@@ -11,7 +11,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -30,7 +29,8 @@ from tests.chaos.link import Link, linked
 from tests.chaos.messages import CAMPAIGNS, SHORT_CODE, SIGNATURE_SECRET, TOKENS
 from tests.chaos.schedule import DISPATCHERS, FALTERING, HANGING, RECEIVERS, STEADY, STORE
 from tests.chaos.sink import Sink
-from tests.e2e.installation import free_port
+from tests.chaos.waiting import came_true
+from tests.e2e.installation import eventually, free_port
 
 ROOT = Path(__file__).parents[2]
 ACME = AccountId("acme")
@@ -103,9 +103,11 @@ class World:
         await self._start_store(REPLICA, number)
         async with Redis.from_url(f"unix://{socket_of(self.folder, number)}") as redis:
             await redis.replicaof("127.0.0.1", str(self._port_of_store(self.primary)))
-            async with asyncio.timeout(_READY_S):
-                while (await redis.info("replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - another process's state sets no event of ours
-                    await asyncio.sleep(0.05)
+
+            async def is_linked() -> bool:
+                return str((await redis.info("replication"))["master_link_status"]) == "up"
+
+            await eventually(is_linked, within=_READY_S)
 
     async def fail_over(self, *, after: float) -> None:
         """The store is gone for good; the replica takes its place, and gets a replica of its own."""
@@ -163,15 +165,17 @@ class World:
         jumping.set_ahead(self._ahead(name), seconds)
 
     async def wait_ready(self, name: str) -> None:
-        deadline = time.monotonic() + _READY_S
+        url = f"http://127.0.0.1:{self.ports[name][1]}/readyz"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            while time.monotonic() < deadline:
+
+            async def is_ready() -> bool:
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"http://127.0.0.1:{self.ports[name][1]}/readyz") as response:
-                        if response.status == 200:
-                            return
-                await asyncio.sleep(0.05)
-        raise AssertionError(f"{name} was not ready within {_READY_S:g} s: {self.log_of(name).read_text()[-2000:]}")
+                    async with session.get(url) as response:
+                        return response.status == 200
+                return False
+
+            if not await came_true(is_ready, within=_READY_S):
+                raise AssertionError(f"{name} was not ready: {self.log_of(name).read_text()[-2000:]}")
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Store]:
