@@ -1,8 +1,11 @@
-"""What does the environment override? Every scalar, as CONSENT_RELAY_<SECTION>__<KEY>."""
+"""What does the environment override? Every scalar, as CONSENT_RELAY_<SECTION>__<KEY>.
+
+One variable of everybody's counts too: OTEL_EXPORTER_OTLP_ENDPOINT, as `tracing.endpoint`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.mistakes import Mistake, suggestion
@@ -10,6 +13,7 @@ from consent.errors import Misconfigured
 
 PREFIX = "CONSENT_RELAY_"
 _BETWEEN = "__"
+_NO_SECTIONS = {"config", "collector"}
 
 
 class Environment(BaseSettings):
@@ -31,7 +35,9 @@ class Environment(BaseSettings):
     dispatcher: dict[str, str] = {}
     console: dict[str, str] = {}
     log: dict[str, str] = {}
+    tracing: dict[str, str] = {}
     keywords: dict[str, str] = {}
+    collector: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
     @classmethod
     def read(cls) -> "Environment":
@@ -44,7 +50,10 @@ class Environment(BaseSettings):
             ) from None
 
     def overrides(self) -> dict[str, dict[str, str]]:
-        return {section: keys for section, keys in self.model_dump(exclude={"config"}).items() if keys}
+        told: dict[str, dict[str, str]] = self.model_dump(exclude=_NO_SECTIONS)
+        if self.collector:
+            told["tracing"] = {"endpoint": self.collector, **told["tracing"]}
+        return {section: keys for section, keys in told.items() if keys}
 
 
 def name_of(section: str, key: str) -> str:
@@ -58,7 +67,7 @@ def strays(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Mis
     CONSENT_RELAY_SERVICE_HOST and more.
     """
     ours = sorted(name for name in names if name.upper().startswith(PREFIX) and _BETWEEN in name)
-    sections = [section for section in Environment.model_fields if section != "config"]
+    sections = [section for section in Environment.model_fields if section not in _NO_SECTIONS]
     spelled = [name_of(section, key) for section in sections for key in known[section]]
     return [
         Mistake(name, f"unknown variable; {suggestion(name, spelled)}")

@@ -61,6 +61,14 @@ def _whole(low: int, high: int, what: str) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def _share(value: object) -> float:
+    try:
+        share = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1
+    except ValueError:
+        share = -1
+    return share if 0 <= share <= 1 else expected("a number from 0 to 1")
+
+
 def _duration(least: int, what: str) -> BeforeValidator:
     def read(value: object) -> Millis:
         try:
@@ -158,6 +166,7 @@ Wait = Annotated[Millis, _duration(0, "a duration"), _AS_WRITTEN]
 # Absolute from the start: who changes the directory later does not move the store.
 FilePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()) if path else "")]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Share = Annotated[float, BeforeValidator(_share)]
 Host = Annotated[str, _matching(_HOST, 'an address to listen on, as in "127.0.0.1", "0.0.0.0" or "::"')]
 WebUrl = Annotated[str, _passing(wrong_with_web_url), _WITHOUT_SECRETS]
 PublicUrl = Annotated[str, _passing(wrong_with_public_url), AfterValidator(lambda url: url.rstrip("/"))]

@@ -1,6 +1,7 @@
 """How does a log line come to be? One pipeline for our events and for what libraries say: stamp, clean, render.
 
 On a terminal, lines for people; anywhere else, one JSON object a line. A level that is off costs one call that returns.
+What is shown can be changed while the process runs, for all loggers at once, those that were bound long ago too.
 """
 
 import logging
@@ -17,20 +18,48 @@ from config.rendering import as_json, readable
 from config.sections import Log
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_WORDS = tuple(_LEVELS)
 
 
-def configure(log: Log, *, stream: TextIO | None = None) -> None:
+class Verbosity:
+    """Which levels are shown: as configured, until somebody wants to see more."""
+
+    def __init__(self, configured: str) -> None:
+        self._configured = self.level = configured
+        # Every logger is an instance of this one class. Its parent decides what is shown, and may be another tomorrow;
+        # so a level that is off costs no more than if it were off for good.
+        self.wrapper = type("Logger", (_filtering(configured),), {})
+
+    def more(self) -> None:
+        """One level further down, as far as debug."""
+        self._show(_WORDS[max(_WORDS.index(self.level) - 1, 0)])
+
+    def as_configured(self) -> None:
+        self._show(self._configured)
+
+    def _show(self, level: str) -> None:
+        self.level = level
+        self.wrapper.__bases__ = (_filtering(level),)
+
+
+def _filtering(level: str) -> type[FilteringBoundLogger]:
+    return structlog.make_filtering_bound_logger(_LEVELS[level])
+
+
+def configure(log: Log, *, stream: TextIO | None = None) -> Verbosity:
     """Once, at the start of the process, before the first line is logged: loggers keep what they find then."""
     target = sys.stderr if stream is None else stream
+    verbosity = Verbosity(log.level)
     structlog.configure(
         processors=pipeline(log, is_terminal=target.isatty()),
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
+        wrapper_class=verbosity.wrapper,
         logger_factory=structlog.WriteLoggerFactory(target),
         cache_logger_on_first_use=True,
     )
     # Libraries are quiet until something is wrong.
     logging.basicConfig(handlers=[Forward(structlog.get_logger())], level=logging.WARNING, force=True)
     logging.captureWarnings(capture=True)
+    return verbosity
 
 
 def pipeline(log: Log, *, is_terminal: bool) -> list[Processor]:

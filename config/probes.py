@@ -35,6 +35,7 @@ def probes(readiness: Readiness) -> Routes:
 
 
 async def metrics(_: web.BaseRequest) -> web.Response:
+    """What prometheus-client knows of any Python process."""
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -65,8 +66,8 @@ def server_of(handler: Handler, *, max_body: int) -> web.Server:
 
 
 @asynccontextmanager
-async def internal_port(host: str, port: int, readiness: Readiness) -> AsyncIterator[None]:
-    routes = {**probes(readiness), "/metrics": metrics}
+async def internal_port(host: str, port: int, readiness: Readiness, counted: Handler = metrics) -> AsyncIterator[None]:
+    routes = {**probes(readiness), "/metrics": counted}
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         return await answer(request, routes)

@@ -6,15 +6,13 @@ tells nobody a secret. It is made once, at the first start; who loses it loses e
 
 import base64
 import binascii
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from config.kept_file import write_once
 from config.sections import Store
 from consent.errors import Misconfigured
 from consent.ledger.sealing import KEY_BYTES, UNSEALED, Key, Seals
@@ -37,7 +35,7 @@ def ensure_key(where: Store, random: Callable[[int], bytes] = secrets.token_byte
     if not where.is_embedded or where.secret_key or file_of(where).exists():
         return False
     try:
-        return _write(file_of(where), base64.b64encode(random(KEY_BYTES)) + b"\n")
+        return write_once(file_of(where), base64.b64encode(random(KEY_BYTES)) + b"\n")
     except OSError as exc:
         raise Misconfigured(f"store.data_dir: {file_of(where)} cannot be written: {exc.strerror}") from exc
 
@@ -63,27 +61,3 @@ def _read(file: Path) -> Key | None:
         raise Misconfigured(
             f"store.data_dir: {file} holds no key ({KEY_BYTES} bytes in base64); restore it from a backup"
         ) from None
-
-
-def _write(file: Path, content: bytes) -> bool:
-    """Whole and on the disk, or not at all; of two that start at once, one makes it."""
-    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # readable by its owner alone
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, file)
-            _sync_directory(file.parent)
-            return True
-        return False
-    finally:
-        os.close(descriptor)
-        Path(draft).unlink()
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

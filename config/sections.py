@@ -20,6 +20,7 @@ from config.fields import (
     ProxyUrl,
     PublicUrl,
     Schedule,
+    Share,
     StoreKey,
     StoreKeys,
     StoreUrl,
@@ -109,7 +110,12 @@ class Console(BaseModel):
 
     host: Host = "127.0.0.1"
     port: Port = 8081
+    public_url: PublicUrl = ""
+    """What a browser sees, where a proxy stands before us. With https, the log-in's cookie goes nowhere else."""
     token: Token = SecretStr("")
+    """Has every scope. Empty: generated at the first start, and kept in `store.data_dir`."""
+    session: Duration = milliseconds("12h")
+    """How long a log-in lasts."""
 
 
 class Log(BaseModel):
@@ -118,6 +124,17 @@ class Log(BaseModel):
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
     mask_numbers: bool = True
+
+
+class Tracing(BaseModel):
+    """Where traces go; nowhere, unless somebody says."""
+
+    model_config = CLOSED
+
+    endpoint: PublicUrl = ""
+    """Of an OpenTelemetry collector (OTLP over HTTP), as in "http://localhost:4318". Empty: no traces."""
+    sample: Share = 1.0
+    """Which share of all traces is recorded. The same everywhere, or traces are torn."""
 
 
 class Keywords(BaseModel):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from config.contradictions import contradictions
 from config.environment import Environment, name_of, strays
 from config.mistakes import Mistake, in_values, report
-from config.sections import CLOSED, Console, Dispatcher, Keywords, Log, Receiver, Store
+from config.sections import CLOSED, Console, Dispatcher, Keywords, Log, Receiver, Store, Tracing
 from config.tables import AccountTable, CampaignTable, EndpointTable, SourceTable
 from consent.errors import Misconfigured
 
@@ -31,6 +31,7 @@ class Settings(BaseModel):
     dispatcher: Dispatcher = Dispatcher()
     console: Console = Console()
     log: Log = Log()
+    tracing: Tracing = Tracing()
     keywords: Keywords = Keywords()
     accounts: tuple[AccountTable, ...] = ()
     campaigns: tuple[CampaignTable, ...] = ()

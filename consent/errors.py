@@ -13,7 +13,9 @@
     │   └── StoreUnsafe    the store answers, but would lose what we promise to keep         503
     └── Misconfigured      the operator's: the message names the key and the remedy          500
 
-The edge asks an error for its `status`, `reason` and `retryable`; it never asks which class it has.
+The edge asks an error for its `status`, `reason` and `retryable`; it never asks which class it has. Where one provider
+or published API has a way of its own to fail, its class stands beside the citation of that way, and derives from one of
+these: receiver/codecs/vonage_messages.py, receiver/apis/*/errors.py.
 """
 
 from typing import ClassVar

@@ -6,6 +6,7 @@ import sys
 from config import process
 from config.probes import stopping
 from config.settings import Settings, load
+from config.tracing import opened
 from consent.errors import Misconfigured
 from consent.ledger import Store
 from dispatcher.app import Dispatcher
@@ -18,8 +19,9 @@ async def serve(settings: Settings) -> None:
     async with (
         Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store,
         Sender(timeout=sending.timeout, egress_allow=sending.egress_allow, proxy=sending.proxy) as sender,
+        opened(settings.tracing, process="dispatcher") as traces,
     ):
-        await Dispatcher(settings, store, sender).serve(stop)
+        await Dispatcher(settings, store, sender, traces).serve(stop)
 
 
 def run(settings: Settings) -> None:

@@ -9,12 +9,16 @@ from config import sections
 from config.background import persist
 from config.client_certificates import unpresentable
 from config.clock import steady_clock, system_clock
+from config.metrics import Vitals, exposition
+from config.notify import notifying
 from config.probes import internal_port
+from config.process import own_name
 from config.secret_keys import seals_of
 from config.settings import Settings
+from config.tracing import Traces
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import Health, HealthRules, Ledger, Queue, Registry, Store, Watch
+from consent.ledger import Depths, Health, HealthRules, Ledger, Pulse, Pulsing, Queue, Registry, Store, Watch
 from consent.model import EndpointId, Millis, Partition, UnixMs
 from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
@@ -22,9 +26,10 @@ from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
 from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
-from dispatcher.metrics import Metrics, Tally, exported
+from dispatcher.metrics import Metrics
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
+from dispatcher.tally import Tally
 
 log = structlog.get_logger()
 
@@ -38,7 +43,7 @@ _LONGEST_WAIT = 30
 
 
 class Dispatcher:
-    def __init__(self, settings: Settings, store: Store, sender: Sender) -> None:
+    def __init__(self, settings: Settings, store: Store, sender: Sender, traces: Traces | None = None) -> None:
         where = settings.dispatcher
         self._settings = settings
         self._store = store
@@ -53,24 +58,29 @@ class Dispatcher:
         tally = Tally()
         self._delivering = Delivering(
             self._queue,
-            Attempts(self._queue, sender, policy, tally),
+            Attempts(self._queue, sender, policy, tally, traces),
             Gate(self._health, rules_of(where), probe_for=Millis(where.timeout + _PROBE_GRACE_MS)),
             Deadline(self._queue, self._health, where.optout_deadline),
             partitions=store.partitions,
             concurrency=where.concurrency,
         )
-        self._metrics = Metrics(tally, self._delivering)
-        self._distributing = Distributing(self._queue, self._delivering.routed)
+        self._metrics = Metrics(tally, self._delivering, Depths(store))
+        self._vitals = Vitals(store, lambda: self._unready)
+        self._pulsing = Pulsing(
+            Pulse(store), process=own_name(), kind="dispatcher", counted=tally.counters, clock=system_clock
+        )
+        self._distributing = Distributing(self._queue, self._delivering.routed, traces)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""
         await self._registry.ensure_readable()
-        with exported(self._metrics):
-            await self._serve(stop)
-
-    async def _serve(self, stop: asyncio.Event) -> None:
         where = self._settings.dispatcher
-        async with asyncio.TaskGroup() as tasks, internal_port(where.host, where.port, lambda: self._unready):
+        counted = exposition(self._vitals, self._metrics, refresh=self._metrics.refresh)
+        async with (
+            asyncio.TaskGroup() as tasks,
+            notifying(lambda: self._unready, stop),
+            internal_port(where.host, where.port, lambda: self._unready, counted),
+        ):
             running = [tasks.create_task(task) for task in self._upkeep()]
             deliver = tasks.create_task(persist("deliver", lambda: self._delivering.turn(steady_clock)))
             heart = tasks.create_task(persist("renew leases", self._delivering.heartbeat))
@@ -89,11 +99,13 @@ class Dispatcher:
         yield persist("watch the registry", self._watch)
         yield persist("route events", self._distributing.step)
         yield persist("tidy up", self._tidy)
+        yield persist("tell the pulse", self._pulsing.step)
 
     async def _check(self) -> float:
         try:
-            await self._store.ensure_safe()
+            self._vitals.store_is_safe(await self._store.ensure_safe(), system_clock())
         except ConsentError as exc:
+            self._vitals.store_failed(exc.reason)
             self._unready = str(exc)
             raise
         self._unready = None if self._distributing.directory else "the registry has not been read yet"

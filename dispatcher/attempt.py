@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from config.background import backoff
+from config.tracing import Traces
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Queue, Said, Settled, Verdict
@@ -19,6 +20,7 @@ from dispatcher.outcome import Attempted, Delivered, Gone, OurFault, Outcome, Tr
 from dispatcher.retry import GONE_REASON, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
 from dispatcher.tally import Tally
+from dispatcher.tracing import ended, opened_for
 
 log = structlog.get_logger()
 
@@ -77,8 +79,16 @@ def is_first_hearing(lease: Lease) -> bool:
 
 
 class Attempts:
-    def __init__(self, queue: Queue, sender: Sender, policy: RetryPolicy, tally: Tally | None = None) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        sender: Sender,
+        policy: RetryPolicy,
+        tally: Tally | None = None,
+        traces: Traces | None = None,
+    ) -> None:
         self._tally = tally or Tally()
+        self._traces = traces
         self._queue = queue
         self._sender = sender
         self._policy = policy
@@ -93,13 +103,23 @@ class Attempts:
         if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
             return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}", "no_form"))
         payload = body(lease.event, endpoint.format, directory)
-        attempted = await self._sender.send(endpoint, lease.event_id, payload, clock(), is_replay=lease.is_replay)
+        span = opened_for(lease, self._traces) if self._traces else None
+        attempted = await self._sender.send(
+            endpoint,
+            lease.event_id,
+            payload,
+            clock(),
+            is_replay=lease.is_replay,
+            traceparent=span.traceparent if span else "",
+        )
         step = next_step(charged(attempted), lease.attempt, self._policy, random.random())  # noqa: S311  # jitter, no secret
         word = "delivered" if isinstance(step, Done) else step.word
         now = clock()
         self._tally.attempted(endpoint.id, word, seconds=attempted.took_ms / 1000)
         if isinstance(step, Done) and is_first_hearing(lease):
             self._tally.heard(endpoint.id, seconds=max(now - lease.event.received_at, 0) / 1000)
+        if span:
+            ended(span, attempted, outcome=word)
         _tell(lease, lease.event, endpoint, attempted, step, now, outcome=word)
         return Attempt(step, attempted)
 

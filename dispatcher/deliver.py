@@ -77,6 +77,15 @@ class Delivering:
         """When the oldest opt-out was recorded that each endpoint was not told of, in the store's time."""
         return self._deadline.oldest
 
+    def standing(self, endpoint: EndpointId) -> Standing:
+        """How it is doing, as far as is known here."""
+        return self._gate.standing(endpoint)
+
+    @property
+    def under_way(self) -> int:
+        """Attempts."""
+        return self._slots.under_way
+
     def wake(self) -> None:
         self._awake.set()
 

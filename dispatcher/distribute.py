@@ -4,11 +4,13 @@ from collections.abc import Callable, Set
 
 import structlog
 
+from config.tracing import Traces, now_ns
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
 from consent.model import Delivery, EndpointId, Millis, Partition
 from dispatcher.announce import is_about
 from dispatcher.routing import route
+from dispatcher.tracing import routed_all
 
 log = structlog.get_logger()
 
@@ -19,7 +21,8 @@ Routed = Callable[[Partition, Set[EndpointId]], None]
 
 
 class Distributing:
-    def __init__(self, queue: Queue, routed: Routed) -> None:
+    def __init__(self, queue: Queue, routed: Routed, traces: Traces | None = None) -> None:
+        self._traces = traces
         self._queue = queue
         self._routed = routed
         self._cursors: dict[Partition, str] = {}
@@ -36,6 +39,7 @@ class Distributing:
         return 0
 
     async def _route(self, stretch: Stretch, directory: Directory) -> None:
+        began_ns = now_ns()
         deliveries: list[Delivery] = []
         for event in stretch.events:
             others = [one for one in directory.endpoints_of(event.account) if not is_about(event, one.id)]
@@ -50,5 +54,7 @@ class Distributing:
             )
             deliveries += routed
         self._cursors[stretch.partition] = await self._queue.fan_out(stretch, deliveries)
+        if self._traces:
+            routed_all(stretch, deliveries, self._traces, began_ns=began_ns)
         # Whoever routed them first: they are due.
         self._routed(stretch.partition, {delivery.endpoint for delivery in deliveries})

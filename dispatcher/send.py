@@ -27,6 +27,8 @@ DEFAULT_TIMEOUT = Millis(15_000)
 SIGNERS = 4096
 REPLAY_HEADER = "webhook-replay"
 """Not signed, as nothing but id, time and body is: a hint for who counts or logs, no ground for a decision."""
+TRACE_HEADER = "traceparent"
+"""https://www.w3.org/TR/trace-context/, not signed either."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -65,7 +67,14 @@ class Sender:
         await self._opened.aclose()
 
     async def send(
-        self, endpoint: Endpoint, webhook_id: str, payload: Payload, now: UnixMs, *, is_replay: bool = False
+        self,
+        endpoint: Endpoint,
+        webhook_id: str,
+        payload: Payload,
+        now: UnixMs,
+        *,
+        is_replay: bool = False,
+        traceparent: str = "",
     ) -> Attempted:
         started = time.monotonic()
         try:
@@ -73,6 +82,8 @@ class Sender:
             headers = signer.headers(webhook_id, now // 1000, payload.content)
             if is_replay:
                 headers[REPLAY_HEADER] = "true"
+            if traceparent:
+                headers[TRACE_HEADER] = traceparent
             for header in endpoint.headers:
                 headers[header.name] = header.value
             request = Request(endpoint.url, payload.content_type, headers, payload.content)

@@ -6,6 +6,7 @@ import sys
 from config import process
 from config.probes import stopping
 from config.settings import Settings, load
+from config.tracing import opened
 from consent.errors import Misconfigured
 from consent.ledger import Store
 from receiver.app import Receiver
@@ -15,8 +16,11 @@ from receiver.codecs import CODECS
 async def serve(settings: Settings) -> None:
     stop = stopping(asyncio.get_running_loop())
     where = settings.store
-    async with Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store:
-        await Receiver(settings, store).serve(stop)
+    async with (
+        Store.open(where.effective_url, partitions=where.partitions, durability=where.durability) as store,
+        opened(settings.tracing, process="receiver") as traces,
+    ):
+        await Receiver(settings, store, traces).serve(stop)
 
 
 def run(settings: Settings) -> None:

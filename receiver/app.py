@@ -7,19 +7,26 @@ import structlog
 from aiohttp import web
 
 from config.background import persist
+from config.clock import system_clock
+from config.metrics import Vitals, exposition
+from config.notify import notifying
 from config.probes import Handler, answer, internal_port, probes
+from config.process import own_name
 from config.secret_keys import seals_of
 from config.settings import Settings
+from config.tracing import Traces
 from consent.errors import ConsentError
 from consent.keywords import rules
-from consent.ledger import Ledger, Registry, Store, Watch
+from consent.ledger import Ledger, Pulse, Pulsing, Registry, Store, Watch
 from consent.model import Millis, Partition
 from receiver.apis.desk import Desk
 from receiver.apis.gate import Gate
 from receiver.apis.routes import Tools, routes
 from receiver.door import open_door
 from receiver.hooks import PATH, Hooks
+from receiver.metrics import Metrics
 from receiver.reception import Reception
+from receiver.tally import Tally
 
 log = structlog.get_logger()
 
@@ -29,7 +36,7 @@ _LONGEST_SWEEP_S = 10.0
 
 
 class Receiver:
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, traces: Traces | None = None) -> None:
         words = settings.keywords
         self._settings = settings
         self._store = store
@@ -37,6 +44,12 @@ class Receiver:
         self._unready: str | None = "starting"
         self._registered = Watch(self._registry, store)
         self._ledger = Ledger(store)
+        self._tally = Tally()
+        self._traces = traces
+        self._vitals = Vitals(store, lambda: self._unready)
+        self._pulsing = Pulsing(
+            Pulse(store), process=own_name(), kind="receiver", counted=self._tally.counters, clock=system_clock
+        )
         self.reception = Reception(
             self._ledger,
             self._registry,
@@ -55,9 +68,15 @@ class Receiver:
         open_to_all = probes(lambda: self._unready)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            if request.raw_path.startswith(PATH):
-                return await hooks.answer(request)
-            return await desk.answer(request) or await answer(request, open_to_all)
+            try:
+                if request.raw_path.startswith(PATH):
+                    return await hooks.answer(request)
+                return await desk.answer(request) or await answer(request, open_to_all)
+            except web.HTTPException as nothing:
+                self._tally.elsewhere[nothing.status] += 1
+                # Not where: an address may hold a number, or a token that was pasted badly.
+                log.debug("request.lost", method=request.method, status=nothing.status)
+                raise
 
         return handle
 
@@ -71,16 +90,25 @@ class Receiver:
             ensure_safe=self.reception.ensure_safe,
             confirm_within=self._settings.receiver.confirm_within,
         )
-        return Desk(routes(tools), trusted_proxies=self._settings.receiver.trusted_proxies)
+        return Desk(
+            routes(tools),
+            trusted_proxies=self._settings.receiver.trusted_proxies,
+            tally=self._tally,
+            traces=self._traces,
+        )
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: stop accepting, finish what is under way, leave."""
         await self._registry.ensure_readable()
         where = self._settings.receiver
-        hooks = Hooks(self.reception, max_body=where.max_body, public_url=where.public_url)
+        hooks = Hooks(
+            self.reception, max_body=where.max_body, public_url=where.public_url, tally=self._tally, traces=self._traces
+        )
+        counted = exposition(self._vitals, Metrics(self._tally))
         async with (
             asyncio.TaskGroup() as tasks,
-            internal_port(where.internal_host, where.internal_port, lambda: self._unready),
+            notifying(lambda: self._unready, stop),
+            internal_port(where.internal_host, where.internal_port, lambda: self._unready, counted),
             open_door(hooks, self._others(hooks), where.host, where.port, max_body=where.max_body) as port,
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
@@ -94,11 +122,13 @@ class Receiver:
         yield persist("check the store", self._check)
         yield persist("watch the registry", self._watch)
         yield persist("judge overdue parts", self._sweep)
+        yield persist("tell the pulse", self._pulsing.step)
 
     async def _check(self) -> float:
         try:
-            await self._store.ensure_safe()
+            self._vitals.store_is_safe(await self._store.ensure_safe(), system_clock())
         except ConsentError as exc:
+            self._vitals.store_failed(exc.reason)
             self._unready = self.reception.unsafe = str(exc)
             raise
         self.reception.unsafe = None
@@ -114,5 +144,6 @@ class Receiver:
         for partition in range(self._store.partitions):
             receipt = await self.reception.judge_overdue(Partition(partition))
             if receipt.events:
+                self._tally.judged_late += len(receipt.events)
                 log.info("parts.judged", type=" ".join(receipt.types), events=" ".join(receipt.events))
         return min(_LONGEST_SWEEP_S, self._settings.receiver.parts_wait / 1000)

@@ -32,6 +32,10 @@ class Taker(Protocol):
         """What to tell the provider instead, after so long."""
         ...
 
+    def broke(self) -> None:
+        """It was none of that: a fault of ours."""
+        ...
+
 
 log = structlog.get_logger()
 
@@ -167,6 +171,7 @@ class Connection(asyncio.Protocol):
             return self._door.taker.refuse(self._token, error, ms=ms)
         except Exception:  # whatever it was, the provider must hear of it, and send it again
             log.exception("webhook.broke")
+            self._door.taker.broke()
             return _BROKEN
 
     def _hand_over(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from config.clock import system_clock
+from config.tracing import Traces
 from consent.errors import ConsentError
 from consent.model import Source, UnixMs
 from receiver.answers import response
@@ -17,6 +19,8 @@ from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
 from receiver.reading import inbound_of
 from receiver.reception import Receipt, Reception
+from receiver.tally import Tally
+from receiver.tracing import Journey
 
 log = structlog.get_logger()
 
@@ -32,12 +36,21 @@ class Hooks:
     """Answers `/hooks/{token}`."""
 
     def __init__(
-        self, reception: Reception, *, max_body: int, public_url: str = "", clock: Clock = system_clock
+        self,
+        reception: Reception,
+        *,
+        max_body: int,
+        public_url: str = "",
+        clock: Clock = system_clock,
+        tally: Tally | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._reception = reception
         self._public_url = public_url
         self._max_body = max_body
         self._clock = clock
+        self._tally = tally or Tally()
+        self._traces = traces
         # Bound once: asking the lazy one whether a level is on costs more than all else that is said about a webhook.
         self._log = log.bind()
 
@@ -52,15 +65,35 @@ class Hooks:
             reply = await self.take(token, inbound)
         except ConsentError as error:
             reply = self.refuse(token, error, ms=self._clock() - began)
+        except Exception:
+            self.broke()
+            raise
         return response(reply)
 
     def take(self, token: str, inbound: Inbound) -> "asyncio.Future[Reply]":
         """For a request that is read already. Any ConsentError, here or there, is to be refused."""
-        began = self._clock()
+        began, started = self._clock(), time.perf_counter()
         source = self._reception.source_of(token)
         if inbound.headers and self._public_url:
             inbound = replace(inbound, url=self._url(token, inbound.query))
-        return self._reception.take_then(inbound, source, began, lambda receipt: self._accepted(receipt, source, began))
+        if self._traces is not None:
+            return self._take_traced(inbound, source, began, Journey(self._traces))
+        return self._reception.take_then(
+            inbound, source, began, lambda receipt: self._accepted(receipt, source, began, started)
+        )
+
+    def _take_traced(
+        self, inbound: Inbound, source: Source, began: UnixMs, journey: Journey
+    ) -> "asyncio.Future[Reply]":
+        started = time.perf_counter()
+
+        def accepted(receipt: Receipt) -> Reply:
+            journey.webhook(source, receipt)
+            return self._accepted(receipt, source, began, started)
+
+        answering = self._reception.take_then(inbound, source, began, accepted)
+        journey.asked()
+        return answering
 
     def refuse(self, token: str, error: ConsentError, *, ms: int) -> Reply:
         """A wrong token comes first, for its sender has no business with us."""
@@ -69,6 +102,7 @@ class Hooks:
             source = self._reception.source_of(token)
         except ConsentError as unknown:
             error = unknown
+        self._tally.refused(source, error, now=self._clock())
         self._log.warning(
             "webhook.refused",
             source=source.id if source else None,
@@ -81,11 +115,16 @@ class Hooks:
             return CODECS[source.provider].reply(error)
         return Reply(status=error.status, retry_after=5 if error.retryable else None)
 
+    def broke(self) -> None:
+        """A fault of ours: the provider is told 500."""
+        self._tally.broken += 1
+
     def _url(self, token: str, query: str) -> str:
         """As the provider was told it, and as some sign it."""
         return f"{self._public_url}{PATH}{token}{'?' if query else ''}{query}"
 
-    def _accepted(self, receipt: Receipt, source: Source, began: UnixMs) -> Reply:
+    def _accepted(self, receipt: Receipt, source: Source, began: UnixMs, started: float) -> Reply:
+        self._tally.accepted(source, receipt, began, time.perf_counter() - started)
         if self._log.is_enabled_for(logging.INFO):
             self._log.info(
                 "webhook.accepted",

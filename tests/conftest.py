@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from consent.ledger import Backlog, Health, Ledger, Queue, Registry, Store
 from console import embedded
 from tests.e2e.installation import Installation
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("steady")
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from re import Pattern
 
 from consent.errors import ConsentError
-from consent.model import AccountId
+from consent.model import AccountId, EventId
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
 
@@ -27,6 +27,8 @@ class Answer:
     account: AccountId | None = None
     outcome: str
     """One word for the log."""
+    events: tuple[EventId, ...] = ()
+    """What was recorded for it."""
     told: Mapping[str, object] = field(default_factory=dict)
     """More for the log; never a number, a secret or a body."""
     is_routine: bool = False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.keywords import (
@@ -313,7 +313,6 @@ def test_a_pack_that_is_not_chosen_is_not_heard() -> None:
     assert "fr" in DEFAULT_PACKS
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300) | TALK)
 def test_any_text_has_a_verdict_in_words_of_ours(text: str) -> None:
     found = verdict(text)
@@ -326,7 +325,6 @@ def test_any_text_has_a_verdict_in_words_of_ours(text: str) -> None:
             assert isinstance(found, Yes | Help | Other)
 
 
-@settings(deadline=None)
 @given(TALK)
 def test_a_text_with_an_opt_out_sentence_never_opts_in(text: str) -> None:
     assert isinstance(verdict(f"{text}\nSTOP"), OptOut)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent.errors import Refused
@@ -122,7 +122,6 @@ def test_only_an_empty_number_is_refused(raw: str) -> None:
         recipient(raw)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200) | SEPARATED)
 @example("00 44 (0) 7911 123456 x9")
 def test_any_text_is_a_recipient_or_refused_and_the_kept_spelling_reads_as_itself(raw: str) -> None:
@@ -136,7 +135,6 @@ def test_any_text_is_a_recipient_or_refused_and_the_kept_spelling_reads_as_itsel
     assert found.msisdn.encode().decode().isprintable()
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True))
 def test_e164_is_taken_at_its_word(digits: str) -> None:
     assert recipient(digits) == recipient(f"+{digits}")
@@ -170,7 +168,6 @@ def test_a_mask_shows_four_digits_of_a_long_number_and_nothing_of_a_short_one(ms
     assert masked(msisdn) == shown
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_mask_is_as_long_as_the_number(msisdn: str) -> None:
     assert len(masked(msisdn)) == len(msisdn)

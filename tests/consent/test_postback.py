@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.errors import Refused, TooLarge
@@ -93,7 +93,6 @@ def test_the_documented_example_is_written_to_the_byte_but_for_its_zone(name: st
     assert encode(postback) == documented
 
 
-@settings(deadline=None)
 @given(POSTBACKS)
 def test_what_is_written_is_read_back(postback: Postback) -> None:
     assert decode(encode(postback)) == (postback,)
@@ -237,7 +236,6 @@ def test_a_batch_has_a_documented_most(count: int, *, is_read: bool) -> None:
             decode(data)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | MARKUP.map(str.encode))
 def test_any_bytes_are_postbacks_or_refused(data: bytes) -> None:
     try:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.errors import Refused, TooLarge
@@ -139,7 +139,6 @@ def test_a_comment_or_an_instruction_does_not_cut_a_value() -> None:
     assert parse(b"<!-- hi --><l>16502<!-- cut -->42<?cut?>6055</l>").text == "16502426055"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | MARKUP.map(str.encode) | MARKUP.map(lambda text: text.encode("utf-16")))
 def test_any_bytes_are_a_tree_or_refused(data: bytes) -> None:
     try:

@@ -1,7 +1,7 @@
 """Do all ways to type a word come out as one?"""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.spelling import LONGEST, normalise
@@ -73,7 +73,6 @@ def test_normalising_any_letter_twice_changes_nothing_more() -> None:
     assert [normalise(text) for text in once] == once
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_normal_text_has_single_spaces_inside_and_none_around(text: str) -> None:
     normal = normalise(text)

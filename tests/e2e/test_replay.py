@@ -5,6 +5,7 @@ import aiohttp
 from config.clock import system_clock
 from config.settings import load
 from console.commands.replay import Range, order_of
+from console.desk import Desk
 from console.progress import shown
 from console.replay import Replaying
 from tests.builders import ANN
@@ -24,7 +25,7 @@ async def test_a_replay_arrives_in_order_under_the_same_ids_and_is_counted(
     await eventually(lambda: len(here.sink.received) == 3)
     order = order_of("crm", Range("1h", None, None), (), now=system_clock(), only_dead=False)
 
-    done = await Replaying(order).carry_out(load(here.folder / "relay0.toml"), shown("replaying", 3))
+    done = await Replaying(order).carry_out(Desk.of(load(here.folder / "relay0.toml")), shown("replaying", 3))
 
     assert done.queued == 3
     await eventually(lambda: len(here.sink.received) == 6)

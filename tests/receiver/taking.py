@@ -20,3 +20,6 @@ class Taking:
 
     def refuse(self, token: str, error: ConsentError, *, ms: int) -> Reply:
         return Reply(status=error.status)
+
+    def broke(self) -> None:
+        """Nobody counts."""

@@ -296,7 +296,7 @@ def test_both_say_the_same_of_a_request_with_a_mistake(running: Callable[[Awaita
     pair: Twins = running(stack.enter_async_context(both()))
 
     @given(a_changed_request(), st.booleans())
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def check(data: bytes, is_second: bool) -> None:
         running(pair.outcome(POST + data + POST if is_second else data))
 

@@ -253,7 +253,7 @@ def test_any_bytes_are_a_plain_post_or_none(data: bytes) -> None:
 
 
 @given(data=a_changed_request())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_what_is_plain_is_the_same_to_aiohttp(loop: asyncio.AbstractEventLoop, data: bytes) -> None:
     found = read(data)
 

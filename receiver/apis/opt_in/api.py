@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from config.clock import system_clock
 from consent.directory import Directory
 from consent.ledger import OptOuts
-from consent.model import Account, CampaignId, Msisdn, Recorded
+from consent.model import Account, CampaignId, EventId, Msisdn, Recorded
 from receiver import fields
 from receiver.apis.call import Answer, Call, Route
 from receiver.apis.gate import Clock
@@ -19,8 +19,6 @@ from receiver.codecs.codec import Reply
 MAX_BODY = 64 * 1024
 
 _METHODS = frozenset({"GET", "POST"})
-_MOST_NAMED = 10
-"""Events in a log line; a number may be opted out of hundreds of campaigns."""
 
 
 class OptIn:
@@ -41,7 +39,7 @@ class OptIn:
         if told.is_awaited(directory, account, campaigns):
             self._tools.ensure_safe()
             await self._tools.ledger.apply(told.queried(account, campaigns, asked, body, self._clock()))
-        return _answer(call, account, "listed", body, {"total": page.total, "listed": len(page.rows)})
+        return _answer(call, account, "listed", body, counts={"total": page.total, "listed": len(page.rows)})
 
     async def manage(self, call: Call) -> Answer:
         directory, account, given = self._admit(call)
@@ -57,10 +55,10 @@ class OptIn:
         attached = (told.managed(who.msisdn, body),) if told.is_awaited(directory, account, reached) else ()
         match await self._tools.ledger.apply(resubscription.change(account, who, reached, attached, now)):
             case Recorded(superseded=False, events=events):
-                return _answer(call, account, "opted_in", body, {"events": " ".join(events[:_MOST_NAMED])})
+                return _answer(call, account, "opted_in", body, events=events)
         # Something that happened later had been recorded first, and holds.
         states = await self._states(account, reached, who.msisdn)
-        return _answer(call, account, "superseded", about_one(resubscription.as_it_is(who.msisdn, states)), {})
+        return _answer(call, account, "superseded", about_one(resubscription.as_it_is(who.msisdn, states)))
 
     def _admit(self, call: Call) -> tuple[Directory, Account, request.Fields]:
         directory = self._tools.directory()
@@ -73,13 +71,22 @@ class OptIn:
         return dict(zip(campaigns, states, strict=True))
 
 
-def _answer(call: Call, account: Account, outcome: str, body: Body, told_more: Mapping[str, object]) -> Answer:
+def _answer(
+    call: Call,
+    account: Account,
+    outcome: str,
+    body: Body,
+    *,
+    events: tuple[EventId, ...] = (),
+    counts: Mapping[str, int] | None = None,
+) -> Answer:
     content_type, content = written(body, form_of(call.path))
     return Answer(
         reply=Reply(status=200, body=content, content_type=content_type),
         account=account.id,
         outcome=outcome,
-        told=told_more,
+        events=events,
+        told=counts or {},
     )
 
 

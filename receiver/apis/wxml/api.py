@@ -60,7 +60,7 @@ class Wxml:
                 reply=success(request),
                 account=account.id,
                 outcome=f"{request.action}d",
-                told={"events": " ".join(applied.events)},
+                events=applied.events,
             )
         return _failure(_COULD_NOT[request.action], request, account)
 

@@ -1,13 +1,10 @@
 """The opt-in API on a port of its own: real store, real sockets, a clock that stands still until it is moved."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-from aiohttp import web
 
 from consent.directory import Directory
 from consent.errors import StoreUnsafe
@@ -15,14 +12,10 @@ from consent.instants import instant
 from consent.ledger import Ledger, Registry, Store
 from consent.model import Account, Campaign, CampaignId, Change, Endpoint, Msisdn, Status, UnixMs
 from receiver.apis import opt_in
-from receiver.apis.desk import Desk
 from receiver.apis.gate import Gate
 from receiver.apis.tools import Tools
-from receiver.codecs.codec import Reply
-from receiver.door import open_door
-from receiver.inbound import Inbound
 from tests.builders import ACME, ALERTS, a_campaign, a_start, a_stop
-from tests.receiver.taking import Taking
+from tests.receiver.apis import desk_served
 
 SECRET = "s3cr3t"
 SIGNING = "my_secret_key_for_testing"
@@ -33,12 +26,7 @@ MANAGE = "/sc/us/alert/opt-in/manage/json"
 FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True)
-class Response:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
+class Response(desk_served.Response):
     @property
     def json(self) -> Any:
         return json.loads(self.body)
@@ -66,19 +54,7 @@ class Served:
         self.ledger = Ledger(self.store)
 
     async def exchange(self, request: bytes) -> Response:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            status_line, *lines = head.rstrip().split("\r\n")
-            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            if headers.get("connection") == "close":
-                assert await reader.read() == b""
-        finally:
-            writer.close()
-            await writer.wait_closed()
-        return Response(int(status_line.split()[1]), headers, body)
+        return await desk_served.exchanged(self.port, request, Response)
 
     async def get(self, target: str, *, authorization: str = "") -> Response:
         lines = [f"GET {target} HTTP/1.1", "Host: localhost"]
@@ -130,15 +106,7 @@ async def served(
         directory=lambda: here.directory,
         ensure_safe=lambda: _raise_if(here.unsafe),
     )
-    desk = Desk(opt_in.routes(tools, clock=lambda: here.now))
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await desk.answer(request) or web.Response(status=404)
-
-    async def no_hooks(token: str, inbound: Inbound) -> Reply:
-        return Reply(status=404)
-
-    async with open_door(Taking(no_hooks), handle, "127.0.0.1", 0, max_body=65536) as port:
+    async with desk_served.port_of(opt_in.routes(tools, clock=lambda: here.now)) as port:
         here.port = port
         yield here
 

@@ -235,7 +235,7 @@ requests: st.SearchStrategy[Inbound] = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(requests)
 def test_any_bytes_are_a_request_or_refused_and_quickly(inbound: Inbound) -> None:
     began = time.process_time()

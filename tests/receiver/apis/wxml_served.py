@@ -1,6 +1,5 @@
 """WXML on a port of its own: real store, real sockets, a clock that stands still until it is moved."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
-
-from aiohttp import web
 
 from consent.directory import Directory
 from consent.errors import StoreUnavailable, StoreUnsafe
@@ -28,14 +25,10 @@ from consent.model import (
     UnixMs,
 )
 from receiver.apis import wxml
-from receiver.apis.desk import Desk
 from receiver.apis.gate import Gate
 from receiver.apis.tools import Tools
-from receiver.codecs.codec import Reply
-from receiver.door import open_door
-from receiver.inbound import Inbound
 from tests.builders import ACME, ALERTS, ANN, NOON, a_campaign, a_start
-from tests.receiver.taking import Taking
+from tests.receiver.apis import desk_served
 
 KEY = "qTFkykO9JTfahCOqJ0V2Wf5Cg1t8iWlZ"
 """The document's own."""
@@ -55,14 +48,7 @@ def sample(name: str) -> bytes:
 SAMPLES = sorted(path.stem for path in _SAMPLES.glob("*.http"))
 
 
-@dataclass(frozen=True)
-class Response:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    was_welcomed: bool = False
-    """Told to go on with the body."""
-
+class Response(desk_served.Response):
     @property
     def said(self) -> dict[str, str]:
         """As a client reads it, which looks at nothing but the body."""
@@ -89,22 +75,7 @@ class Served:
         self.ledger = Ledger(self.store)
 
     async def exchange(self, request: bytes) -> Response:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        head, blank, body = request.partition(b"\r\n\r\n")
-        try:
-            async with asyncio.timeout(20):
-                writer.write(head + blank)
-                welcome = b""
-                if b"Expect: 100-continue" in head:
-                    welcome = await reader.readuntil(b"\r\n\r\n")
-                writer.write(body)
-                status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
-                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-                length = 0 if head.startswith(b"HEAD") else int(headers.get("content-length", 0))
-                answer = await reader.readexactly(length)
-        finally:
-            writer.close()
-        return Response(int(status_line.split()[1]), headers, answer, was_welcomed=welcome.startswith(b"HTTP/1.1 100 "))
+        return await desk_served.exchanged(self.port, request, Response)
 
     async def get(self, method: str = "GET", **said: str) -> Response:
         """`action`, `api_key`, `mobile` and `campaignid` unless they are given, or given as empty."""
@@ -167,14 +138,6 @@ async def served(store: Store) -> AsyncIterator[Served]:
         ensure_safe=here.ensure_safe,
         confirm_within=CONFIRM_WITHIN,
     )
-    desk = Desk(wxml.routes(tools, clock=lambda: here.now))
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await desk.answer(request) or web.Response(status=404)
-
-    async def no_hooks(token: str, inbound: Inbound) -> Reply:
-        return Reply(status=404)
-
-    async with open_door(Taking(no_hooks), handle, "127.0.0.1", 0, max_body=65536) as port:
+    async with desk_served.port_of(wxml.routes(tools, clock=lambda: here.now)) as port:
         here.port = port
         yield here
