@@ -9,7 +9,7 @@ DEV_STAMP := .venv/.installed-dev
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: $(STAMP)  ## the store, the receiver and the dispatcher in this terminal
+run: $(STAMP)  ## the store, the receiver, the dispatcher and the console in this terminal
 	$(BIN)/consent-relay up
 
 test: $(DEV_STAMP)  ## format, lint, types, import contracts, then every test

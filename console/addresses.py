@@ -1,4 +1,4 @@
-"""Where do our processes answer? URLs for providers and for us, and whether a port is free to listen on."""
+"""Where do our processes answer? URLs for providers, for people and for us, and whether a port is free to listen on."""
 
 import socket
 
@@ -11,6 +11,12 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to reach wha
 def public_url(settings: Settings) -> str:
     """Of the receiver, as providers see it."""
     where = settings.receiver
+    return where.public_url or local_url(where.host, where.port)
+
+
+def console_url(settings: Settings) -> str:
+    """As a browser sees it."""
+    where = settings.console
     return where.public_url or local_url(where.host, where.port)
 
 
@@ -44,3 +50,7 @@ def ensure_receiver_free(settings: Settings) -> None:
 
 def ensure_dispatcher_free(settings: Settings) -> None:
     ensure_free(settings.dispatcher.host, settings.dispatcher.port, key="dispatcher.port")
+
+
+def ensure_console_free(settings: Settings) -> None:
+    ensure_free(settings.console.host, settings.console.port, key="console.port")

@@ -11,9 +11,10 @@ from typing import Literal
 from config import declared
 from config.settings import Settings
 from consent.directory import Directory
-from consent.ledger import Registry
+from consent.ledger import Registry, Store
 from consent.model import Account, Campaign, Endpoint, Source
 from console.credentials import Random, new_signing_secret, new_token
+from console.desk import Desk
 from console.rotation import digest, reconciled
 
 Row = Account | Campaign | Source | Endpoint
@@ -50,6 +51,13 @@ async def carry_out(planned: Sequence[Planned], registry: Registry) -> tuple[Ste
         if each.step.done != "unchanged":
             await registry.put(each.row)
     return tuple(each.step for each in planned)
+
+
+async def note(steps: Sequence[Step], desk: Desk, store: Store) -> None:
+    """On the record: what was added or changed."""
+    for step in steps:
+        if step.done != "unchanged":
+            await desk.note(store, f"{step.kind}.{step.done}", step.id, fields=list(step.fields), by="the file")
 
 
 def _account(row: Account, directory: Directory) -> Planned:

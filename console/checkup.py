@@ -14,7 +14,7 @@ from consent.ledger import Server, unsafe
 from consent.ledger.registry import Sealing
 from consent.ledger.sealing import Seals
 from consent.model import Endpoint
-from console.addresses import public_url
+from console.addresses import console_url, public_url
 from console.lookup import source_name, sources_of
 from console.moments import roughly
 from dispatcher.retry import RetryPolicy
@@ -146,6 +146,18 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield ok("webhooks", f"URLs begin with {url}")
     yield ok("retries", retry_window(settings))
     yield _egress(settings.dispatcher.egress_allow)
+    yield of_console(settings)
+
+
+def of_console(settings: Settings) -> Finding:
+    where, url = settings.console, console_url(settings)
+    if where.host in _HERE or urlsplit(url).scheme == "https":
+        return ok("dashboard", f"at {url}")
+    return warning(
+        "dashboard",
+        f"console.host {where.host} is reached from elsewhere, and {url} is not https: log-ins and numbers go there in "
+        "the clear; put a proxy before it that speaks TLS, and name it in console.public_url",
+    )
 
 
 def retry_window(settings: Settings) -> str:

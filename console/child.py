@@ -16,6 +16,8 @@ class Child:
     """Returns once the child can be used; raises a ConsentError when waiting on is of no use. None: ready at once."""
     stop_timeout: float = 10.0
     """Seconds between asking and killing."""
+    heeds_log_signals: bool = False
+    """SIGUSR1 and SIGUSR2 change what it logs (config/steering.py). Any other program would end of them."""
     says: Callable[[str], None] | None = None
     """Takes each line that the child prints. None: it prints to our terminal itself."""
 

@@ -10,12 +10,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from consent.errors import ConsentError
-from console.invocation import ConfigOption, JsonOption, completed, examples
+from console.invocation import ConfigOption, JsonOption, completed, examples, listing
 
 COMMANDS = {
-    "up": "Start everything in this terminal: the store, the receiver and the dispatcher.",
+    "up": "Start everything in this terminal: the store, the receiver, the dispatcher and the console.",
     "receiver": "Run a receiver alone: it takes the providers' webhooks.",
     "dispatcher": "Run a dispatcher alone: it notifies your endpoints.",
+    "console": "Run the console alone: the dashboard and the admin API.",
     "apply": "Put what the configuration file declares into the registry.",
     "account": "Who owns campaigns, sources and endpoints.",
     "campaign": "What people subscribe to, and stop.",
@@ -26,6 +27,8 @@ COMMANDS = {
     "deliveries": "Who has been told, who has not, and why.",
     "simulate": "Send a webhook as a provider would, to see it all work.",
     "secrets": "How the store keeps tokens and secrets: encrypted, under which key.",
+    "token": "Who may log in to the console, and call the admin API.",
+    "audit": "Who changed what, and when.",
     "doctor": "Check this installation, and say what is wrong.",
 }
 """Each word is a module of console/commands/."""
@@ -69,6 +72,15 @@ app = typer.Typer(
         "consent-relay up                          start here: needs no configuration",
         "consent-relay simulate stop 15558937009   somebody answers STOP",
         "consent-relay events tail -f              watch it happen",
+    )
+    + "\n\n"
+    + listing(
+        "Exit codes",
+        "0     done",
+        "1     refused, or failed: stderr says why; also a failed `endpoint test`, a bad finding of `doctor`",
+        "2     wrong usage: an unknown word, an option that is missing or not fit",
+        "3     done, but an import had bad lines",
+        "130   stopped by Ctrl-C",
     ),
 )
 

@@ -1,17 +1,19 @@
 """Who has been told of an event, who has not, and how is it sent again? The backlog as an operator asks for it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from config.settings import Settings
-from consent.errors import Misconfigured
+from config.masking import without_numbers
 from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Store
+from consent.ledger.arrears import STATES, Arrears
 from consent.model import Endpoint, Event, EventId, EventType
-from console.access import reading, registry_in, writing
+from console.desk import Desk
 from console.eventlines import EventLine, line_of, shown
 from console.lookup import endpoint_meant
 from console.moments import moment
+from console.progress import Shown
+from console.refusals import NoSuch
 from dispatcher.routing import route
 
 _DEEPEST = 100_000
@@ -33,6 +35,7 @@ class DeliveryLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLine:
     endpoint: str
+    event_id: str
     at: datetime
     number: int
     outcome: str
@@ -65,46 +68,61 @@ class Retried:
     """hastened, revived, in_flight, behind, unknown (nothing is owed), forgotten (no longer in the log)."""
 
 
-async def listed(settings: Settings, name: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
-    async with reading(settings) as store:
+async def listed(desk: Desk, name: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
+    async with desk.reading() as store:
         found: list[Owed] = []
-        for endpoint in await _endpoints(store, settings, name):
+        for endpoint in await _endpoints(store, desk, name):
             look = Backlog(store).dead if only_dead else Backlog(store).owed
             found += await look(endpoint.id, limit=limit - len(found))
             if len(found) >= limit:
                 break
-    return [_line(owed, mask_numbers=settings.log.mask_numbers) for owed in found]
+    return [_line(owed, mask_numbers=desk.mask_numbers) for owed in found]
 
 
-async def story(settings: Settings, event_id: EventId) -> Story:
-    mask_numbers = settings.log.mask_numbers
-    async with reading(settings) as store:
+async def paged(
+    desk: Desk, name: str | None, *, states: Collection[str] = STATES, after: str, limit: int
+) -> tuple[list[DeliveryLine], str | None]:
+    """What has not arrived, page by page, with the cursor of the next one."""
+    async with desk.reading() as store:
+        endpoints = [endpoint.id for endpoint in await _endpoints(store, desk, name)]
+        page = await Arrears(store).page(endpoints, states=states, after=after, limit=limit)
+    return [_line(owed, mask_numbers=desk.mask_numbers) for owed in page.owed], page.next
+
+
+async def story(desk: Desk, event_id: EventId) -> Story:
+    mask_numbers = desk.mask_numbers
+    async with desk.reading() as store:
         event = await _event(store, event_id)
         attempts = await Backlog(store).attempts(event_id)
-        endpoints = (await registry_in(store, settings).directory()).endpoints_of(event.account)
+        endpoints = (await desk.registry(store).directory()).endpoints_of(event.account)
         deliveries = [
             await _delivery(store, event, endpoint, attempts, mask_numbers=mask_numbers) for endpoint in endpoints
         ]
     return Story(
         event=line_of(event, mask_numbers=mask_numbers),
         deliveries=tuple(deliveries),
-        attempts=tuple(map(_attempt, reversed(attempts))),
+        attempts=tuple(attempt_told(attempt, mask_numbers=mask_numbers) for attempt in reversed(attempts)),
     )
 
 
-async def retry(settings: Settings, event_id: EventId, name: str | None) -> list[Retried]:
+async def retry(desk: Desk, event_id: EventId, name: str | None) -> list[Retried]:
     """Of one event: to one endpoint, or to all that are owed it."""
-    async with writing(settings) as store:
+    async with desk.writing() as store:
         event = await _event(store, event_id)
-        endpoints = [e for e in await _endpoints(store, settings, name) if e.account == event.account]
+        endpoints = [e for e in await _endpoints(store, desk, name) if e.account == event.account]
         retried = [await _retried(store, endpoint, event) for endpoint in endpoints]
+        await desk.note(store, "delivery.retried", event_id, endpoints=[each.endpoint for each in retried])
     return retried if name else [each for each in retried if each.result != "unknown"]
 
 
-async def retry_dead(settings: Settings, name: str) -> list[Retried]:
+def _unseen(done: int, *, numbers: int) -> None:
+    """Nobody watches."""
+
+
+async def retry_dead(desk: Desk, name: str, *, show: Shown = _unseen) -> list[Retried]:
     """All that an endpoint was given up on, the oldest of each number first."""
-    async with writing(settings) as store:
-        (endpoint,) = await _endpoints(store, settings, name)
+    async with desk.writing() as store:
+        (endpoint,) = await _endpoints(store, desk, name)
         retried = []
         for owed in reversed(await Backlog(store).dead(endpoint.id, limit=_DEEPEST)):
             event = await Ledger(store).event(owed.event)
@@ -113,11 +131,13 @@ async def retry_dead(settings: Settings, name: str) -> list[Retried]:
                 if event
                 else Retried(endpoint=endpoint.id, event_id=owed.event, result="forgotten")
             )
+            show(len(retried), numbers=len(retried))
+        await desk.note(store, "deliveries.dead_retried", endpoint.id, count=len(retried))
     return retried
 
 
-async def _endpoints(store: Store, settings: Settings, name: str | None) -> Sequence[Endpoint]:
-    directory = await registry_in(store, settings).directory()
+async def _endpoints(store: Store, desk: Desk, name: str | None) -> Sequence[Endpoint]:
+    directory = await desk.registry(store).directory()
     if name is not None:
         return (endpoint_meant(directory, name),)
     return sorted(directory.endpoints.values(), key=lambda endpoint: endpoint.id)
@@ -126,7 +146,7 @@ async def _endpoints(store: Store, settings: Settings, name: str | None) -> Sequ
 async def _event(store: Store, event_id: EventId) -> Event:
     event = await Ledger(store).event(event_id)
     if event is None:
-        raise Misconfigured(
+        raise NoSuch(
             f"no event {event_id} is in the log: `consent-relay events tail` shows ids, "
             "and store.retention says how long events are kept"
         )
@@ -178,17 +198,19 @@ def _line(owed: Owed, *, mask_numbers: bool) -> DeliveryLine:
     )
 
 
-def _attempt(attempt: Attempt) -> AttemptLine:
+def attempt_told(attempt: Attempt, *, mask_numbers: bool) -> AttemptLine:
+    """An answer may name the number that it was told of."""
     opening = attempt.record.opening
     return AttemptLine(
         endpoint=attempt.endpoint,
+        event_id=attempt.event,
         at=moment(attempt.at),
         number=attempt.record.number,
         outcome=attempt.record.outcome,
         status=attempt.record.status,
         ms=attempt.record.took_ms,
         error=attempt.record.error,
-        response=attempt.record.response,
+        response=without_numbers(attempt.record.response) if mask_numbers else attempt.record.response,
         dns_ms=opening.dns_ms if opening else None,
         connect_ms=opening.connect_ms if opening else None,
         tls_ms=opening.tls_ms if opening else None,

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from console.endpoints import Added, Detail, Health, Rotated, Signing
+from console.endpointcare import Added, Rotated
+from console.endpoints import EndpointLine, Signing
 from console.moments import for_people
 from console.terminal import Column, Listing, clean
 from console.trial import Trial
 
 
-def table(healths: Sequence[Health]) -> Listing:
-    has_keys = any(health.public_keys for health in healths)
+def table(lines: Sequence[EndpointLine]) -> Listing:
+    has_keys = any(line.public_keys for line in lines)
     return Listing(
         (
             Column("endpoint"),
@@ -26,42 +27,43 @@ def table(healths: Sequence[Health]) -> Listing:
         ),
         [
             (
-                health.endpoint,
-                Text(f"disabled: {clean(health.disabled)}", style="red")
-                if health.disabled
+                line.endpoint,
+                Text(f"disabled: {clean(line.disabled)}", style="red")
+                if line.disabled
                 else Text("enabled", style="green"),
-                str(health.owed),
-                str(health.in_flight),
-                Text(str(health.dead), style="red" if health.dead else ""),
-                health.format,
-                ", ".join(health.events),
-                health.url,
-                *([", ".join(health.public_keys)] if has_keys else []),
+                str(line.owed),
+                str(line.in_flight),
+                Text(str(line.dead), style="red" if line.dead else ""),
+                line.format,
+                ", ".join(line.events),
+                line.url,
+                *([", ".join(line.public_keys)] if has_keys else []),
             )
-            for health in healths
+            for line in lines
         ],
         when_empty="No endpoint yet: consent-relay endpoint add ACCOUNT/NAME https://…",
     )
 
 
-def picture(detail: Detail) -> Text:
+def picture(line: EndpointLine) -> Text:
     said = {
-        "url": detail.url,
-        "format": detail.format,
-        "events": ", ".join(detail.events) + (", changes only" if detail.changes_only else ""),
-        "campaigns": ", ".join(detail.campaigns) or "all",
-        "in flight": f"at most {detail.max_in_flight}",
-        "headers": ", ".join(detail.headers),
-        "certificate": " with ".join(filter(None, (detail.client_certificate, detail.client_key))),
-        "proxy": detail.proxy,
-        "disabled": detail.disabled,
-        "health": _told_of_health(detail),
-        "given up": ", ".join(f"{count:,} {reason}" for reason, count in detail.given_up.items()),
+        "url": line.url,
+        "format": line.format,
+        "events": ", ".join(line.events) + (", changes only" if line.changes_only else ""),
+        "campaigns": ", ".join(line.campaigns) or "all",
+        "rate": line.rate and f"at most {line.rate}",
+        "in flight": f"at most {line.max_in_flight}",
+        "headers": ", ".join(line.headers),
+        "certificate": " with ".join(filter(None, (line.client_certificate, line.client_key))),
+        "proxy": line.proxy,
+        "disabled": line.disabled,
+        "health": _told_of_health(line),
+        "given up": ", ".join(f"{count:,} {reason}" for reason, count in line.given_up.items()),
     }
-    lines = [Text(detail.endpoint, style="bold")]
-    lines += [Text.assemble((f"  {what:<12}", "dim"), clean(text)) for what, text in said.items() if text]
-    lines += [Text.assemble(("  signed by   ", "dim"), _told_of_signing(signing)) for signing in detail.secrets]
-    return Text("\n").join(lines)
+    told = [Text(line.endpoint, style="bold")]
+    told += [Text.assemble((f"  {what:<12}", "dim"), clean(text)) for what, text in said.items() if text]
+    told += [Text.assemble(("  signed by   ", "dim"), _told_of_signing(signing)) for signing in line.secrets]
+    return Text("\n").join(told)
 
 
 def told_of_added(added: Added) -> Text:
@@ -107,13 +109,13 @@ def _to_verify_with(secret: str, public_key: str | None) -> list[Text]:
     return []
 
 
-def _told_of_health(detail: Detail) -> str:
-    told: list[str] = [detail.health]
-    if detail.failures:
-        told.append(f"{detail.failures} failures in a row since {for_people(detail.failing_since)}")
-        told.append(f"the last {for_people(detail.last_failure)}: {detail.last_reason}")
-    if detail.paused_until:
-        told.append(f"nothing is sent before {for_people(detail.paused_until)}")
+def _told_of_health(line: EndpointLine) -> str:
+    told: list[str] = [line.health]
+    if line.failures:
+        told.append(f"{line.failures} failures in a row since {for_people(line.failing_since)}")
+        told.append(f"the last {for_people(line.last_failure)}: {line.last_reason}")
+    if line.paused_until:
+        told.append(f"nothing is sent before {for_people(line.paused_until)}")
     return ", ".join(told)
 
 

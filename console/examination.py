@@ -16,9 +16,10 @@ from consent.ledger.keys import REGISTRY_META
 from consent.ledger.store import inspect
 from consent.model import Endpoint
 from console import checkup
-from console.access import named, opened, registry_in
 from console.addresses import local_url
 from console.checkup import Finding, bad, ok, warning
+from console.desk import Desk
+from console.opening import named, opened
 from console.server_binary import find_binary
 from receiver.codecs import CODECS
 
@@ -53,14 +54,15 @@ def machine(settings: Settings) -> Iterator[Finding]:
 
 async def store(settings: Settings) -> AsyncIterator[Finding]:
     try:
-        async with opened(settings.store) as reached:
-            async for finding in _reached(reached, settings):
+        async with opened(settings.store) as found:
+            async for finding in reached(found, settings):
                 yield finding
     except ConsentError as away:
         yield bad("store", str(away))
 
 
-async def _reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+async def reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    """What is to be said of a store that answers."""
     server = await inspect(store.redis)
     yield ok("store", f"{server.name} {server.version} at {named(settings.store)}")
     for finding in checkup.of_server(server, settings):
@@ -70,7 +72,7 @@ async def _reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     seconds, microseconds = await store.redis.time()
     yield checkup.of_clocks(round(seconds * 1000 + microseconds / 1000 - time.time_ns() / 1_000_000))
     try:
-        registry = registry_in(store, settings)
+        registry = Desk.over(settings, store).registry(store)
         yield checkup.of_secrets(await registry.sealing(), seals_of(settings.store), settings)
         directory = await registry.directory()
     except Misconfigured as wrong:
@@ -91,7 +93,7 @@ def certificates(endpoints: Iterable[Endpoint], *, now: datetime) -> Iterator[Fi
 
 
 async def processes(settings: Settings) -> list[Finding]:
-    receiver, dispatcher = settings.receiver, settings.dispatcher
+    receiver, dispatcher, console = settings.receiver, settings.dispatcher, settings.console
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         return [
             await _answering(session, "receiver", local_url(receiver.host, receiver.port) + "/healthz"),
@@ -99,6 +101,7 @@ async def processes(settings: Settings) -> list[Finding]:
                 session, "receiver", local_url(receiver.internal_host, receiver.internal_port) + "/readyz"
             ),
             await _answering(session, "dispatcher", local_url(dispatcher.host, dispatcher.port) + "/readyz"),
+            await _answering(session, "console", local_url(console.host, console.port) + "/readyz"),
         ]
 
 

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import aiohttp
 
+from config import console_token
 from config.secret_keys import ensure_key
 from config.settings import Settings
 from consent.errors import StoreUnavailable
 from consent.model import Source
 from console import applying, demo, embedded
-from console.access import registry_in, writing
 from console.addresses import local_url
 from console.applying import Step
 from console.child import Child
+from console.desk import Desk
 from console.lookup import sources_of
 
 _SILENT_S = 30.0
@@ -34,18 +35,21 @@ class Beginning:
     sample: demo.Demo | None = None
     steps: tuple[Step, ...] = ()
     sources: Sequence[Source] = field(default=(), repr=False)
+    console_token: str | None = field(default=None, repr=False)
+    """That of the console, if it was made just now: it is shown this once."""
 
 
 async def children(settings: Settings, file: Path | None, beginning: Beginning) -> list[Child]:
     """In the order of their start. `beginning` is filled in before the receiver starts."""
     environment = {**os.environ, "CONSENT_RELAY_CONFIG": str(file)} if file else None
-    receiver, dispatcher = settings.receiver, settings.dispatcher
+    receiver, dispatcher, console = settings.receiver, settings.dispatcher, settings.console
     return [
         *([await _store(settings)] if settings.store.is_embedded else []),
         Child(
             name="receiver",
             command=_module("receiver"),
             env=environment,
+            heeds_log_signals=True,
             prelude=partial(prepare, settings, beginning, may_demonstrate=file is None),
             ready=partial(wait_ready, local_url(receiver.internal_host, receiver.internal_port)),
         ),
@@ -53,8 +57,17 @@ async def children(settings: Settings, file: Path | None, beginning: Beginning) 
             name="dispatcher",
             command=_module("dispatcher"),
             env=environment,
+            heeds_log_signals=True,
             ready=partial(wait_ready, local_url(dispatcher.host, dispatcher.port)),
             stop_timeout=dispatcher.timeout / 1000 + 5,
+        ),
+        Child(
+            name="console",
+            command=_module("console"),
+            env=environment,
+            heeds_log_signals=True,
+            ready=partial(wait_ready, local_url(console.host, console.port)),
+            stop_timeout=15,
         ),
     ]
 
@@ -68,8 +81,9 @@ async def _store(settings: Settings) -> Child:
 
 async def prepare(settings: Settings, beginning: Beginning, *, may_demonstrate: bool) -> None:
     """Apply what is declared; where nothing is, and nobody was ever registered, make something to play with."""
-    async with writing(settings) as store:
-        registry = registry_in(store, settings)
+    desk = Desk.of(settings)
+    async with desk.writing() as store:
+        registry = desk.registry(store)
         directory = await registry.directory()
         if may_demonstrate and settings.declares_nothing and directory.version == 0:
             beginning.sample = demo.registry(secrets.token_bytes(demo.RANDOM_BYTES))
@@ -77,7 +91,9 @@ async def prepare(settings: Settings, beginning: Beginning, *, may_demonstrate: 
                 await registry.put(row)
         planned = applying.plan(settings, directory, secrets.token_bytes)
         beginning.steps = await applying.carry_out(planned, registry)
+        await applying.note(beginning.steps, desk.acting_as("up"), store)
         beginning.sources = sources_of(await registry.directory())
+    beginning.console_token = console_token.ensure_token(settings)
 
 
 async def wait_ready(url: str) -> None:

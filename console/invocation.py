@@ -59,7 +59,11 @@ def family(about: str) -> typer.Typer:
 
 def examples(*lines: str) -> str:
     """The end of a help text."""
-    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
+    return listing("Examples", *lines)
+
+
+def listing(title: str, *lines: str) -> str:
+    return "\n".join([f"[bold]{title}[/bold]", *(f"  {line}" for line in lines)])
 
 
 def completed(command: Any) -> Any:

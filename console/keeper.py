@@ -28,6 +28,7 @@ class Keeper:
         self._hurry = hurry
         self._ending = asyncio.Event()
         self._is_ready = False
+        self._listening: Process | None = None
         self.begun = asyncio.Event()
         """Set when the child was ready for the first time, or failed before: look at `failure`."""
         self.failure: Misconfigured | None = None
@@ -45,6 +46,12 @@ class Keeper:
     def end(self) -> None:
         """Ask it to stop; `keep` returns when it has."""
         self._ending.set()
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """To a child that runs and knows what is meant."""
+        if self._listening is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._listening.send_signal(number)
 
     async def _prepare(self) -> None:
         if self._child.prelude is None:
@@ -81,6 +88,7 @@ class Keeper:
                 for task in (words, *others):
                     task.cancel()
         finally:
+            self._listening = None
             _kill_group(process)
             await process.wait()
             self._lifeline.forget(process.pid)
@@ -100,6 +108,7 @@ class Keeper:
             _kill_group(process)
         else:
             self._is_ready = True
+            self._listening = process if self._child.heeds_log_signals else None
             self.begun.set()
 
     async def _end_when_told(self, process: Process) -> None:

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from consent.directory import Directory
-from consent.errors import Misconfigured
 from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, EndpointId, Source
+from console.refusals import NoSuch, Unfit
 
 Row = TypeVar("Row")
 
@@ -40,6 +40,11 @@ def source_meant(directory: Directory, name: str | None, *, provider: str) -> So
     return _named(sources, f"{provider} source", name, source_name)
 
 
+def source_named(directory: Directory, name: str) -> Source:
+    """ "acme/nexmo", or "nexmo" where only one account has such a source."""
+    return _named(sources_of(directory), "source", name, source_name)
+
+
 def campaign_meant(directory: Directory, account: AccountId, name: str | None) -> Campaign:
     campaigns = directory.campaigns_of(account)
     if name is None:
@@ -69,7 +74,7 @@ def _named(rows: Iterable[Row], kind: str, name: str, name_of: Callable[[Row], s
         return by_name[name]
     matching = [full for full in by_name if full.rpartition("/")[2] == name]
     if len(matching) > 1:
-        raise Misconfigured(f"several accounts have a {kind} {name}: say {' or '.join(matching)}")
+        raise Unfit(f"several accounts have a {kind} {name}: say {' or '.join(matching)}")
     if not matching:
         raise _unknown(kind, name, by_name)
     return by_name[matching[0]]
@@ -80,16 +85,16 @@ def _only(rows: Sequence[Row], kind: str, name_of: Callable[[Row], str], *, reme
         case [row]:
             return row
         case []:
-            raise Misconfigured(f"there is no {kind} yet: declare one in the configuration file, and `apply` it")
+            raise NoSuch(f"there is no {kind} yet: declare one in the configuration file, and `apply` it")
         case _:
-            raise Misconfigured(f"there is more than one {kind}, so {remedy}: {_listed(map(name_of, rows))}")
+            raise Unfit(f"there is more than one {kind}, so {remedy}: {_listed(map(name_of, rows))}")
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> Misconfigured:
+def _unknown(kind: str, name: str, known: Iterable[str]) -> NoSuch:
     names = list(known)
     if near := get_close_matches(name, names, n=1):
-        return Misconfigured(f"there is no {kind} {name}; did you mean {near[0]}?")
-    return Misconfigured(f"there is no {kind} {name}; {f'there are: {_listed(names)}' if names else 'there is none'}")
+        return NoSuch(f"there is no {kind} {name}; did you mean {near[0]}?")
+    return NoSuch(f"there is no {kind} {name}; {f'there are: {_listed(names)}' if names else 'there is none'}")
 
 
 def _listed(names: Iterable[str]) -> str:

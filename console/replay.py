@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from config.settings import Settings
-from consent.errors import Misconfigured
 from consent.ledger import Backlog, Mark, Passage, Replays, Store
 from consent.model import Delivery, Endpoint, Event, EventType
 from consent.subscriptions import EVERYTHING, types_of
-from console.access import reading, registry_in, writing
+from console.desk import Desk
 from console.lookup import endpoint_meant
 from console.moments import moment
 from console.progress import Shown
+from console.refusals import Taken, Unfit
 from dispatcher.announce import is_about
 from dispatcher.routing import route
 
@@ -69,16 +68,16 @@ class Replaying:
         self.found = 0
         self.results: Counter[str] = Counter()
 
-    async def count(self, settings: Settings) -> Replay:
-        async with reading(settings) as store:
-            endpoint = await _endpoint(store, settings, self._order)
+    async def count(self, desk: Desk) -> Replay:
+        async with desk.reading() as store:
+            endpoint = await _endpoint(store, desk, self._order)
             async for passage, owed in _passages(store, endpoint, self._order):
                 self._note(passage, len(owed))
             return await self._told(store, endpoint, dry_run=True)
 
-    async def carry_out(self, settings: Settings, showing: AbstractContextManager[Shown]) -> Replay:
-        async with writing(settings) as store:
-            endpoint = await _endpoint(store, settings, self._order)
+    async def carry_out(self, desk: Desk, showing: AbstractContextManager[Shown]) -> Replay:
+        async with desk.writing() as store:
+            endpoint = await _endpoint(store, desk, self._order)
             with showing as show:
                 async for passage, owed in _passages(store, endpoint, self._order):
                     await self._wait_for_room(store, endpoint)
@@ -110,15 +109,21 @@ class Replaying:
         )
 
 
-async def _endpoint(store: Store, settings: Settings, order: Order) -> Endpoint:
-    endpoint = endpoint_meant(await registry_in(store, settings).directory(), order.endpoint)
+async def ensure_possible(desk: Desk, order: Order) -> str:
+    """The endpoint's whole name; raises what `count` and `carry_out` would."""
+    async with desk.reading() as store:
+        return (await _endpoint(store, desk, order)).id
+
+
+async def _endpoint(store: Store, desk: Desk, order: Order) -> Endpoint:
+    endpoint = endpoint_meant(await desk.registry(store).directory(), order.endpoint)
     if endpoint.disabled:
-        raise Misconfigured(
+        raise Taken(
             f"{endpoint.id} is disabled ({endpoint.disabled}), and what is replayed would only wait: "
             f"first `consent-relay endpoint enable {endpoint.id}`"
         )
     if order.types and not types_of(order.types):
-        raise Misconfigured(f"--type: no event is of type {' or '.join(order.types)}; there are {', '.join(EventType)}")
+        raise Unfit(f"--type: no event is of type {' or '.join(order.types)}; there are {', '.join(EventType)}")
     return endpoint
 
 

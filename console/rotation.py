@@ -7,8 +7,8 @@ applied last says anything new.
 from dataclasses import replace
 from hashlib import sha256
 
-from consent.errors import Misconfigured
 from consent.model import Endpoint, Millis, RetiringSecret, UnixMs
+from console.refusals import Taken
 
 MOST_SECRETS = 10
 """Each makes the header longer and every attempt slower."""
@@ -23,7 +23,7 @@ def rotated(endpoint: Endpoint, new_secret: str, *, now: UnixMs, grace: Millis) 
     )
     still_active = tuple(secret for secret in retiring if secret.until > now)
     if len(still_active) >= MOST_SECRETS:
-        raise Misconfigured(
+        raise Taken(
             f"{endpoint.id} signs with {len(still_active)} secrets already, and may with {MOST_SECRETS}: "
             "wait until one ends (`endpoint show` says when), or end them all with --grace 0s"
         )

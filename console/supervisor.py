@@ -29,16 +29,23 @@ class Supervisor:
         self._children = children
         self._policy = policy or RestartPolicy()
         self._when_running = when_running
-        self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._keepers: list[Keeper] = []
+        self.stopping = asyncio.Event()
+        """Set once it was told to stop."""
         self.running = asyncio.Event()
         """Set once every child is ready."""
 
     def stop(self) -> None:
         """Once: in order, each in its time. Twice: at once."""
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             self._hurry.set()
-        self._stopping.set()
+        self.stopping.set()
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """A signal that is not about stopping, to every child that heeds it."""
+        for keeper in self._keepers:
+            keeper.pass_on(number)
 
     async def run(self) -> None:
         """Until stopped, by `stop` or a signal. Raises Misconfigured when a child fails before it was ever ready."""
@@ -54,13 +61,14 @@ class Supervisor:
             try:
                 for child in self._children:
                     keeper = Keeper(child, policy=self._policy, lifeline=lifeline, hurry=self._hurry)
+                    self._keepers.append(keeper)
                     kept.append((keeper, tasks.create_task(keeper.keep(), name=child.name)))
-                    await _either(keeper.begun, self._stopping)
-                    if keeper.failure or self._stopping.is_set():
+                    await _either(keeper.begun, self.stopping)
+                    if keeper.failure or self.stopping.is_set():
                         return keeper.failure
                 self.running.set()
                 self._when_running()
-                await self._stopping.wait()
+                await self.stopping.wait()
             finally:
                 for keeper, task in reversed(kept):
                     keeper.end()

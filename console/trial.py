@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.settings import Settings
+from config.urls import without_secrets
 from consent.directory import Directory
 from consent.model import (
     Actor,
@@ -50,7 +51,7 @@ async def attempted(endpoint: Endpoint, directory: Directory, settings: Settings
         tried = await sender.send(endpoint, event.id, body(event, endpoint.format, directory), now)
     return Trial(
         endpoint=endpoint.id,
-        url=endpoint.url,
+        url=without_secrets(endpoint.url),
         webhook_id=event.id,
         result="delivered" if isinstance(tried.outcome, Delivered) else "failed",
         status=tried.status,

@@ -1,43 +1,45 @@
 """Is what was typed fit for the registry? The same rules, and the same values, as for the configuration file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import typer
 
-from config import declared
-from config.settings import Settings, judged
-from consent.errors import Misconfigured
-from consent.model import Campaign, Endpoint, Source
-from receiver.codecs import CODECS
+from consent.model import Account, Campaign, Endpoint, Source
+from console import judging
+from console.judging import Table
+from console.refusals import Unfit
 
-_WHERE = re.compile(r'^\s*\w+\[\d+\](?: "[^"]*")?\.', re.MULTILINE)
+RowT = TypeVar("RowT")
+
 _FLAG = re.compile(r"^([a-z_]+)(?=[:\[])", re.MULTILINE)
 
 
+def account(table: Mapping[str, object]) -> Account:
+    return _typed(judging.account, table)
+
+
 def campaign(table: Mapping[str, object]) -> Campaign:
-    return declared.campaigns(_judged("campaigns", table))[0]
+    return _typed(judging.campaign, table)
 
 
 def source(table: Mapping[str, object]) -> Source:
-    return declared.sources(_judged("sources", table))[0]
+    return _typed(judging.source, table)
 
 
 def endpoint(table: Mapping[str, object]) -> Endpoint:
-    return declared.endpoints(_judged("endpoints", table))[0]
+    return _typed(judging.endpoint, table)
 
 
-def _judged(kind: str, table: Mapping[str, object]) -> Settings:
+def _typed(judge: Callable[[Table], RowT], table: Table) -> RowT:
     given = {name: value for name, value in table.items() if value not in (None, [], "")}
     try:
-        return judged(
-            {"accounts": [{"id": table["account"]}], kind: [given]}, {}, where="the command", providers=CODECS
-        )
-    except Misconfigured as wrong:
+        return judge(given)
+    except Unfit as wrong:
         raise typer.BadParameter(as_typed(str(wrong))) from wrong
 
 
-def as_typed(report: str) -> str:
-    """Mistakes as who typed a command knows them: `endpoints[0] "crm".max_in_flight: …` is max-in-flight."""
-    _, _, mistakes = report.partition("\n")
-    return _FLAG.sub(lambda found: found[1].replace("_", "-"), _WHERE.sub("", mistakes))
+def as_typed(mistakes: str) -> str:
+    """Mistakes as who typed a command knows them: `max_in_flight: …` is max-in-flight."""
+    return _FLAG.sub(lambda found: found[1].replace("_", "-"), mistakes)

@@ -2,48 +2,69 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from consent.directory import Directory
-from console.access import directory_of, screen_of, settings_of
-from console.invocation import family
-from console.terminal import Column, Listing
+from consent.model import SignatureMethod
+from console import registering, typed
+from console.access import desk_of, screen_of
+from console.invocation import examples, family
+from console.registering import Removed
+from console.registrylines import AccountLine, account_told, accounts_told
+from console.terminal import Column, Listing, Screen
 
-app = family("Who owns campaigns, sources and endpoints. Accounts are declared in the configuration file.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountLine:
-    account: str
-    campaigns: int
-    sources: int
-    endpoints: int
-    has_api_key: bool
-    signature_method: str | None
-    """None: requests of this account are not signed."""
+app = family("Who owns campaigns, sources and endpoints.")
 
 
 @app.command("list")
 def list_(ctx: typer.Context) -> None:
     """List the accounts, without their secrets."""
-    lines = survey(asyncio.run(directory_of(settings_of(ctx))))
+    lines = accounts_told(asyncio.run(desk_of(ctx).directory()))
     screen_of(ctx).show(lines, table(lines))
 
 
-def survey(directory: Directory) -> list[AccountLine]:
-    return [
-        AccountLine(
-            account=account.id,
-            campaigns=len(directory.campaigns_of(account.id)),
-            sources=sum(source.account == account.id for source in directory.sources_by_token.values()),
-            endpoints=len(directory.endpoints_of(account.id)),
-            has_api_key=bool(account.api_key),
-            signature_method=account.signature_method if account.signature_secret else None,
-        )
-        for account in sorted(directory.accounts.values(), key=lambda account: account.id)
-    ]
+@app.command(
+    epilog=examples(
+        "consent-relay account add acme",
+        'consent-relay account add acme --api-key abcd1234 --api-secret "$SECRET"',
+    )
+)
+def add(
+    ctx: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
+    api_key: Annotated[str, typer.Option(help="What its systems call our APIs with.")] = "",
+    api_secret: Annotated[str, typer.Option(help="The secret that belongs to the key.")] = "",
+    signature_secret: Annotated[str, typer.Option(help="For `sig`, where its systems sign their calls.")] = "",
+    signature_method: Annotated[SignatureMethod, typer.Option(help="How they sign.")] = "md5hash",
+) -> None:
+    """Register an account."""
+    new = typed.account(
+        {
+            "id": account,
+            "api_key": api_key,
+            "api_secret": api_secret,
+            "signature_secret": signature_secret,
+            "signature_method": signature_method,
+        }
+    )
+    desk = desk_of(ctx)
+    asyncio.run(registering.add(desk, new))
+    line = account_told(new, asyncio.run(desk.directory()))
+    screen_of(ctx).show(line, f"account {new.id} registered")
+
+
+@app.command()
+def rm(ctx: typer.Context, account: Annotated[str, typer.Argument(metavar="ID", help="Its id.")]) -> None:
+    """Remove an account that has no campaigns, sources and endpoints any more."""
+    show_removed(screen_of(ctx), asyncio.run(registering.remove_account(desk_of(ctx), account)))
+
+
+def show_removed(screen: Screen, removed: Removed) -> None:
+    screen.show(removed, f"{removed.removed} removed")
+    if removed.still_declared:
+        screen.aside(Text("The configuration file still declares it: `apply` and `up` bring it back.", style="yellow"))
 
 
 def table(lines: Sequence[AccountLine]) -> Listing:
@@ -67,5 +88,5 @@ def table(lines: Sequence[AccountLine]) -> Listing:
             )
             for line in lines
         ],
-        when_empty="No account yet: declare [[accounts]] in the configuration file, then `consent-relay apply`.",
+        when_empty="No account yet: consent-relay account add ID, or declare [[accounts]] in the configuration file.",
     )

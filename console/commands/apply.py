@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import typer
 from rich.text import Text
 
-from config.settings import Settings
 from console import applying
-from console.access import registry_in, screen_of, settings_of, writing
+from console.access import desk_of, screen_of
 from console.applying import Step
+from console.desk import Desk
 from console.invocation import single
 from console.terminal import Column, Listing
 from receiver.codecs import CODECS
@@ -28,17 +28,19 @@ def apply(ctx: typer.Context) -> None:
     seconds. Tokens and secrets that the file leaves out are generated once, and stay.
     """
     screen = screen_of(ctx)
-    steps = asyncio.run(applied(settings_of(ctx, providers=CODECS)))
+    steps = asyncio.run(applied(desk_of(ctx, providers=CODECS)))
     screen.show(steps, table(steps))
     for secret in secrets_shown_once(steps):
         screen.aside(secret)
 
 
-async def applied(settings: Settings) -> tuple[Step, ...]:
-    async with writing(settings) as store:
-        registry = registry_in(store, settings)
-        planned = applying.plan(settings, await registry.directory(), secrets.token_bytes)
-        return await applying.carry_out(planned, registry)
+async def applied(desk: Desk) -> tuple[Step, ...]:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        planned = applying.plan(desk.settings, await registry.directory(), secrets.token_bytes)
+        steps = await applying.carry_out(planned, registry)
+        await applying.note(steps, desk, store)
+        return steps
 
 
 def table(steps: Sequence[Step]) -> Listing:

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from config.settings import Settings
 from consent.directory import Directory
-from consent.errors import Misconfigured
 from consent.model import Campaign
-from console import typed
-from console.access import directory_of, registry_in, screen_of, settings_of, writing
+from console import registering, typed
+from console.access import desk_of, screen_of
+from console.commands.account import show_removed
 from console.invocation import examples, family
 from console.lookup import account_meant, accounts_meant
 from console.terminal import Column, Listing
@@ -24,7 +23,7 @@ def list_(
     ctx: typer.Context, account: Annotated[str | None, typer.Option(help="Only those of this account.")] = None
 ) -> None:
     """List the campaigns."""
-    campaigns = listed(asyncio.run(directory_of(settings_of(ctx))), account)
+    campaigns = listed(asyncio.run(desk_of(ctx).directory()), account)
     screen_of(ctx).show(campaigns, table(campaigns))
 
 
@@ -54,8 +53,8 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     One that a webhook named before anybody registered it is there already, by its id alone: adding it fills it in.
     """
-    settings = settings_of(ctx)
-    owner = account_meant(asyncio.run(directory_of(settings)), account).id
+    desk = desk_of(ctx)
+    owner = account_meant(asyncio.run(desk.directory()), account).id
     new = typed.campaign(
         {
             "account": owner,
@@ -67,17 +66,20 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
             "requires_opt_in": requires_opt_in,
         }
     )
-    asyncio.run(added(settings, new, may_replace=replace))
+    asyncio.run(registering.add(desk, new, may_replace=replace, hint="change it with --replace"))
     screen_of(ctx).show(new, f"campaign {new.account}/{new.id} registered")
 
 
-async def added(settings: Settings, new: Campaign, *, may_replace: bool) -> None:
-    async with writing(settings) as store:
-        registry = registry_in(store, settings)
-        known = (await registry.directory()).campaign(new.account, new.id)
-        if known is not None and not known.discovered and not may_replace:
-            raise Misconfigured(f"campaign {new.account}/{new.id} exists already: change it with --replace")
-        await registry.put(new)
+@app.command()
+def rm(
+    ctx: typer.Context,
+    campaign: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
+    account: Annotated[str | None, typer.Option(help="Whose it is. Not needed where there is one account.")] = None,
+) -> None:
+    """Remove a campaign. What is known of its numbers stays, and counts again when the campaign comes back."""
+    desk = desk_of(ctx)
+    owner = account_meant(asyncio.run(desk.directory()), account).id
+    show_removed(screen_of(ctx), asyncio.run(registering.remove_campaign(desk, owner, campaign)))
 
 
 def listed(directory: Directory, account: str | None) -> list[Campaign]:

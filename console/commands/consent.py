@@ -2,24 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
 
 from config.clock import system_clock
-from config.settings import Settings
-from consent.ledger import Ledger
-from consent.model import Campaign, ConsentState, Event, Msisdn, Status, UnixMs
+from consent.model import Status
 from consent.numbers import recipient
-from console.access import reading, registry_in, screen_of, settings_of
+from console import decisions
+from console.access import desk_of, screen_of
 from console.commands import lists
 from console.eventlines import line_of, told
 from console.invocation import examples, family
-from console.lookup import accounts_meant, campaign_meant
-from console.moments import for_people, moment
+from console.moments import for_people
+from console.standings import Standing, happened, looked_up
 from console.terminal import Column, Listing, clean
 
 app = family("May this number be texted, and why? State and history.")
@@ -27,21 +24,6 @@ app = family("May this number be texted, and why? State and history.")
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="With its country code: 15558937009, +1 555 893 7009.")]
 AccountOption = Annotated[str | None, typer.Option(help="Only for this account.")]
 _STYLES = {"opted_out": "bold red", "opted_in": "bold green", "pending": "yellow", "unknown": "dim"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    account: str
-    campaign: str
-    title: str
-    status: str
-    actor: str | None
-    via: str | None
-    source: str | None
-    since: datetime | None
-    keyword: str
-    rule: str
-    sequence: int | None
 
 
 @app.command(
@@ -58,7 +40,7 @@ def get(
 ) -> None:
     """What is known of a number now, campaign by campaign."""
     msisdn = recipient(number).msisdn
-    standings = asyncio.run(looked_up(settings_of(ctx), msisdn, account, campaign))
+    standings = asyncio.run(looked_up(desk_of(ctx), msisdn, account, campaign, now=system_clock()))
     screen_of(ctx).show(standings, table(standings))
 
 
@@ -76,55 +58,46 @@ def history(
     msisdn = recipient(number).msisdn
     lines = [
         line_of(event, mask_numbers=False)
-        for event in asyncio.run(happened(settings_of(ctx), msisdn, account, limit=limit))
+        for event in asyncio.run(happened(desk_of(ctx), msisdn, account, limit=limit))
     ]
     empty = Text(f"Nothing is on the record about {clean(msisdn)}.", style="dim")
     screen_of(ctx).show(lines, Text("\n").join(map(told, lines)) if lines else empty)
 
 
+@app.command(
+    "set",
+    epilog=examples(
+        'consent-relay consent set 15558937009 --campaign 1116 --status opted_out --reason "she called"',
+        'consent-relay consent set 15558937009 --campaign 1116 --status opted_in --reason "her letter" --overrule',
+    ),
+)
+def set_(
+    ctx: typer.Context,
+    number: Number,
+    status: Annotated[Literal["opted_out", "opted_in"], typer.Option(help="What holds from now on.")],
+    reason: Annotated[str, typer.Option(help="Why. It is on the record, and endpoints are told.")],
+    account: Annotated[str | None, typer.Option(help="Not needed where there is one account.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Not needed where there is one campaign.")] = None,
+    overrule: Annotated[
+        bool, typer.Option("--overrule", help="Opt her in again though she stopped herself: she asked for it.")
+    ] = False,
+) -> None:
+    """Decide for a number, by hand: she called, or wrote a letter. Endpoints are told as of any other change."""
+    wish = decisions.Wish(
+        number=number, account=account, campaign=campaign, status=Status(status), reason=reason, overrules=overrule
+    )
+    decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
+    told_so = Text.assemble(
+        (decided.status, _STYLES[decided.status]),
+        f"  {decided.account}/{decided.campaign}",
+        "" if decided.changed else "  as before; it is on the record once more",
+        (f"  {decided.event_id}", "dim"),
+    )
+    screen_of(ctx).show(decided, told_so)
+
+
 app.command("import", epilog=lists.IMPORT_EXAMPLES)(lists.import_)
 app.command(epilog=lists.EXPORT_EXAMPLES)(lists.export)
-
-
-async def looked_up(settings: Settings, msisdn: Msisdn, account: str | None, campaign: str | None) -> list[Standing]:
-    async with reading(settings) as store:
-        directory, ledger, now = await registry_in(store, settings).directory(), Ledger(store), system_clock()
-        found = []
-        for owner in accounts_meant(directory, account):
-            campaigns = (
-                directory.campaigns_of(owner.id)
-                if campaign is None
-                else (campaign_meant(directory, owner.id, campaign),)
-            )
-            states = await ledger.states(owner.id, [each.id for each in campaigns], msisdn)
-            found += [standing(each, state, now) for each, state in zip(campaigns, states, strict=True)]
-    return sorted(found, key=lambda each: (each.status == Status.UNKNOWN, each.account, each.campaign))
-
-
-async def happened(settings: Settings, msisdn: Msisdn, account: str | None, *, limit: int) -> list[Event]:
-    async with reading(settings) as store:
-        directory, ledger = await registry_in(store, settings).directory(), Ledger(store)
-        events: list[Event] = []
-        for owner in accounts_meant(directory, account):
-            events += await ledger.history(owner.id, msisdn, limit=limit)
-    return sorted(events, key=lambda event: event.sequence)[-limit:]
-
-
-def standing(campaign: Campaign, state: ConsentState | None, now: UnixMs) -> Standing:
-    status = state.status_at(now) if state else Status.UNKNOWN
-    return Standing(
-        account=campaign.account,
-        campaign=campaign.id,
-        title=campaign.title,
-        status=status,
-        actor=state.actor if state else None,
-        via=state.origin.via if state else None,
-        source=state.origin.source if state else None,
-        since=_since(state, status) if state else None,
-        keyword=state.origin.keyword if state else "",
-        rule=state.origin.rule if state else "",
-        sequence=state.sequence if state else None,
-    )
 
 
 def table(standings: Sequence[Standing]) -> Listing:
@@ -152,8 +125,3 @@ def table(standings: Sequence[Standing]) -> Listing:
         ],
         when_empty="There is no campaign yet: consent-relay campaign list",
     )
-
-
-def _since(state: ConsentState, status: Status) -> datetime:
-    instants = {Status.OPTED_OUT: state.opted_out_at, Status.OPTED_IN: state.opted_in_at}
-    return moment(instants.get(status) or state.decides_at)

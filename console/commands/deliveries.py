@@ -3,20 +3,24 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from consent.model import EventId
-from console import deliveries
-from console.access import screen_of, settings_of
+from console import attempts, deliveries
+from console.access import desk_of, screen_of
+from console.attempts import Wanted
 from console.commands.replay import REPLAY_EXAMPLES, replay
 from console.deliveries import AttemptLine, DeliveryLine, Retried
+from console.desk import Desk
 from console.eventlines import told
 from console.invocation import examples, family
 from console.moments import for_people
-from console.terminal import Column, Listing
+from console.progress import shown
+from console.terminal import Column, Listing, Screen, clean
 
 app = family("Who has been told, who has not, and why.")
 
@@ -42,16 +46,34 @@ def list_(
 ) -> None:
     """List what has not been delivered: waiting, under way, or given up."""
     screen = screen_of(ctx)
-    lines = asyncio.run(deliveries.listed(settings_of(ctx), endpoint, only_dead=dead, limit=limit))
+    lines = asyncio.run(deliveries.listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
     screen.show(lines, table(lines, when_empty="Nothing was given up." if dead else "Nothing is owed to anybody."))
     if len(lines) == limit:
         screen.aside(Text(f"The first {limit}; -n shows more.", style="dim"))
 
 
+@app.command(
+    epilog=examples(
+        "consent-relay deliveries tail -f",
+        "consent-relay deliveries tail -f --endpoint acme/crm --failed",
+        "consent-relay deliveries tail -f --json | jq .error",
+    )
+)
+def tail(
+    ctx: typer.Context,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    number: Annotated[int, typer.Option("-n", min=0, max=1000, help="How many to begin with.")] = 20,
+    endpoint: EndpointOption = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only attempts that failed.")] = False,
+) -> None:
+    """Show the last attempts, newest last. With --json, one object a line."""
+    asyncio.run(_tail(desk_of(ctx), screen_of(ctx), Wanted(endpoint, failed), number=number, follow=follow))
+
+
 @app.command()
 def show(ctx: typer.Context, event: EventArgument) -> None:
     """The whole story of one event: what it was, who is to be told, and every attempt."""
-    story = asyncio.run(deliveries.story(settings_of(ctx), EventId(event)))
+    story = asyncio.run(deliveries.story(desk_of(ctx), EventId(event)))
     screen_of(ctx).show(
         story,
         told(story.event),
@@ -73,18 +95,41 @@ def retry(
     dead: Annotated[bool, typer.Option("--dead", help="All that this endpoint was given up on.")] = False,
 ) -> None:
     """Send what is waiting or was given up now, without waiting for its time."""
-    settings, screen = settings_of(ctx), screen_of(ctx)
+    desk, screen = desk_of(ctx), screen_of(ctx)
     if dead and endpoint and not event:
-        retried = asyncio.run(deliveries.retry_dead(settings, endpoint))
+        with shown("retrying", None) as progress:
+            retried = asyncio.run(deliveries.retry_dead(desk, endpoint, show=progress))
         screen.show(retried, summary(retried))
     elif event and not dead:
-        retried = asyncio.run(deliveries.retry(settings, EventId(event), endpoint))
+        retried = asyncio.run(deliveries.retry(desk, EventId(event), endpoint))
         screen.show(retried, results(retried))
     else:
         raise typer.BadParameter("name an event, or say --dead --endpoint NAME")
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)
+
+
+async def _tail(desk: Desk, screen: Screen, wanted: Wanted, *, number: int, follow: bool) -> None:
+    is_empty = True
+    async with aclosing(attempts.tail(desk, wanted, number=number, follow=follow)) as lines:
+        async for line in lines:
+            is_empty = False
+            screen.line(line, told_of_attempt(line))
+    if is_empty:
+        screen.aside(Text("Nothing was attempted yet.", style="dim"))
+
+
+def told_of_attempt(line: AttemptLine) -> Text:
+    is_done = line.outcome == "done"
+    answer = f"HTTP {line.status}" if line.status is not None else line.error
+    return Text.assemble(
+        (for_people(line.at), "dim"),
+        "  ",
+        (f"{'delivered' if is_done else line.outcome:<9}", "green" if is_done else "bold red"),
+        f"  {clean(line.endpoint)}  {clean(answer)} in {line.ms} ms, attempt {line.number}",
+        (f"  {line.event_id}", "dim"),
+    )
 
 
 def table(lines: Sequence[DeliveryLine], *, when_empty: str) -> Listing:

@@ -2,25 +2,22 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from config.clock import system_clock
 from config.durations import milliseconds
-from config.settings import Settings
-from consent.model import BodyFormat, Millis, UnixMs
-from console import endpoints, typed
-from console.access import directory_of, screen_of, settings_of
+from consent.model import BodyFormat, Millis
+from console import endpointcare, endpoints, typed
+from console.access import desk_of, screen_of
+from console.commands.account import show_removed
 from console.credentials import new_signing_secret
 from console.endpointlines import picture, table, told_of_added, told_of_rotated, told_of_trial
 from console.invocation import examples, family
-from console.lookup import endpoint_id, endpoint_meant
+from console.lookup import endpoint_id
 from console.terminal import clean
-from console.trial import attempted
 
 app = family("The URLs of your systems that want to know.")
 
@@ -56,6 +53,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     changes_only: Annotated[
         bool, typer.Option("--changes-only", help="Say nothing when a STOP changes nothing.")
     ] = False,
+    rate: Annotated[str, typer.Option(help='At most so many requests a second: "50/s".', show_default="no limit")] = "",
     max_in_flight: Annotated[int, typer.Option(help="At most so many requests at once.")] = 16,
     secret: Annotated[
         str, typer.Option(help="The signing secret, whsec_… or whsk_…", show_default="a new one, printed once")
@@ -83,8 +81,8 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     if ed25519 and (secret or replace):
         raise typer.BadParameter("ed25519: makes a new key, so not with --secret; with --replace, use rotate-secret")
-    settings = settings_of(ctx)
-    account, _, own = endpoint_id(asyncio.run(directory_of(settings)), name).partition("/")
+    desk = desk_of(ctx)
+    account, _, own = endpoint_id(asyncio.run(desk.directory()), name).partition("/")
     new = typed.endpoint(
         {
             "account": account,
@@ -95,6 +93,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
             "events": events,
             "campaigns": campaign,
             "changes_only": changes_only,
+            "rate": rate,
             "max_in_flight": max_in_flight,
             "headers": headers_typed(header or ()),
             "client_certificate": client_certificate,
@@ -103,7 +102,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
         }
     )
     made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
-    added = asyncio.run(endpoints.add(settings, new, new_secret=made, may_replace=replace))
+    added = asyncio.run(endpointcare.add(desk, new, new_secret=made, may_replace=replace))
     screen_of(ctx).show(added, told_of_added(added))
 
 
@@ -113,15 +112,15 @@ def list_(ctx: typer.Context) -> None:
 
     Owed counts numbers with something under way or waiting; dead counts notifications that were given up.
     """
-    healths = asyncio.run(endpoints.survey(settings_of(ctx)))
-    screen_of(ctx).show(healths, table(healths))
+    lines = asyncio.run(endpoints.survey(desk_of(ctx), now=system_clock()))
+    screen_of(ctx).show(lines, table(lines))
 
 
 @app.command()
 def show(ctx: typer.Context, name: Name) -> None:
     """Show all there is to one endpoint, but for its secrets: what it wants, and how it can know that it was us."""
-    detail = asyncio.run(endpoints.detail(settings_of(ctx), name, now=system_clock()))
-    screen_of(ctx).show(detail, picture(detail))
+    line = asyncio.run(endpoints.one(desk_of(ctx), name, now=system_clock()))
+    screen_of(ctx).show(line, picture(line))
 
 
 @app.command(
@@ -146,7 +145,7 @@ def rotate_secret(
     """
     made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
     wait, now = _span(grace), system_clock()
-    rotated = asyncio.run(endpoints.rotate(settings_of(ctx), name, made, now=now, grace=wait))
+    rotated = asyncio.run(endpointcare.rotate(desk_of(ctx), name, made, now=now, grace=wait))
     screen_of(ctx).show(rotated, told_of_rotated(rotated))
 
 
@@ -155,26 +154,22 @@ def rm(
     ctx: typer.Context, name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
     """Remove an endpoint, and forget what it is still owed."""
-    settings = settings_of(ctx)
-    health, _ = asyncio.run(endpoints.one(settings, name))
+    desk = desk_of(ctx)
+    line = asyncio.run(endpoints.one(desk, name, now=system_clock()))
     if not yes:
         typer.confirm(
-            f"Remove {health.endpoint}? It is owed notifications for {health.owed} numbers, {health.dead} are dead.",
+            f"Remove {line.endpoint}? It is owed notifications for {line.owed} numbers, {line.dead} are dead.",
             abort=True,
             err=True,
         )
-    asyncio.run(endpoints.remove(settings, health.endpoint))
-    screen = screen_of(ctx)
-    screen.show(health, f"{health.endpoint} removed")
-    if _is_declared(settings, health.endpoint):
-        screen.aside(Text("The configuration file still declares it: `apply` and `up` bring it back.", style="yellow"))
+    show_removed(screen_of(ctx), asyncio.run(endpointcare.remove(desk, line.endpoint)))
 
 
 @app.command()
 def enable(ctx: typer.Context, name: Name) -> None:
     """Send to an endpoint again, what was held for it first."""
-    health = asyncio.run(endpoints.enable(settings_of(ctx), name))
-    screen_of(ctx).show(health, f"{health.endpoint} enabled: what it is owed ({health.owed}) goes out within seconds")
+    line = asyncio.run(endpointcare.enable(desk_of(ctx), name, now=system_clock()))
+    screen_of(ctx).show(line, f"{line.endpoint} enabled: what it is owed ({line.owed}) goes out within seconds")
 
 
 @app.command()
@@ -184,8 +179,8 @@ def disable(
     reason: Annotated[str, typer.Option(help="Why, for whoever finds it disabled.")] = "by hand",
 ) -> None:
     """Stop sending to an endpoint. Its notifications are kept for it."""
-    health = asyncio.run(endpoints.disable(settings_of(ctx), name, reason=reason))
-    screen_of(ctx).show(health, f"{health.endpoint} disabled ({clean(health.disabled)}): what it is owed is kept")
+    line = asyncio.run(endpointcare.disable(desk_of(ctx), name, reason=reason, now=system_clock()))
+    screen_of(ctx).show(line, f"{line.endpoint} disabled ({clean(line.disabled)}): what it is owed is kept")
 
 
 @app.command()
@@ -194,10 +189,7 @@ def test(ctx: typer.Context, name: Name) -> None:
 
     The event's type is endpoint.test. A wxml endpoint gets the opt-out of 15555550100, a number that nobody has.
     """
-    settings = settings_of(ctx)
-    directory = asyncio.run(directory_of(settings))
-    nonce, now = secrets.token_hex(8), UnixMs(time.time_ns() // 1_000_000)
-    trial = asyncio.run(attempted(endpoint_meant(directory, name), directory, settings, nonce=nonce, now=now))
+    trial = asyncio.run(endpointcare.test(desk_of(ctx), name, now=system_clock()))
     screen_of(ctx).show(trial, told_of_trial(trial))
     if trial.result == "failed":
         raise typer.Exit(1)
@@ -216,7 +208,3 @@ def _span(grace: str) -> Millis:
         return milliseconds(grace)
     except ValueError as exc:
         raise typer.BadParameter('grace: expected a duration, as in "24h" or "0s"') from exc
-
-
-def _is_declared(settings: Settings, endpoint: str) -> bool:
-    return any(f"{table.account}/{table.id}" == endpoint for table in settings.endpoints)

@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from config.settings import Settings
 from consent.ledger import Ledger
 from consent.model import Event, EventType, Millis
-from console.access import reading, screen_of, settings_of
+from console import recent
+from console.access import desk_of, screen_of
+from console.cancellation import end_if_cancelled
+from console.desk import Desk
 from console.eventlines import line_of, told
 from console.invocation import examples, family
+from console.refusals import Unfit
 from console.terminal import Screen
 
 app = family("Watch what happens.")
@@ -48,19 +50,18 @@ def tail(
     Numbers are masked, and what people wrote is left out, unless log.mask_numbers = false. With --json, one object a
     line.
     """
-    settings = settings_of(ctx)
-    asyncio.run(_tail(settings, screen_of(ctx), wanted(types or ["*"]), number=number, follow=follow))
+    asyncio.run(_tail(desk_of(ctx), screen_of(ctx), wanted(types or ["*"]), number=number, follow=follow))
 
 
-async def _tail(settings: Settings, screen: Screen, types: frozenset[EventType], *, number: int, follow: bool) -> None:
+async def _tail(desk: Desk, screen: Screen, types: frozenset[EventType], *, number: int, follow: bool) -> None:
     is_empty = True
     async with (
-        reading(settings) as store,
+        desk.reading() as store,
         aclosing(events(Ledger(store), types, number=number, follow=follow)) as found,
     ):
         async for event in found:
             is_empty = False
-            line = line_of(event, mask_numbers=settings.log.mask_numbers)
+            line = line_of(event, mask_numbers=desk.mask_numbers)
             screen.line(line, told(line))
     if is_empty:
         screen.aside(Text("Nothing has happened yet. `consent-relay simulate stop NUMBER` makes something happen."))
@@ -76,7 +77,7 @@ async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, fo
     known = {event.id for event in recent}
     is_first = True
     async for batch in ledger.follow(block=_BLOCK_MS):
-        _end_if_cancelled()
+        end_if_cancelled()
         # Following starts a moment after the look back: what came between is in neither.
         between = await ledger.newest(look_back) if is_first else []
         for event in {event.id: event for event in (*between, *batch)}.values():
@@ -86,18 +87,8 @@ async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, fo
         is_first = False
 
 
-def _end_if_cancelled() -> None:
-    """Below Python 3.12, a cancellation at the wrong moment is lost: https://github.com/python/cpython/issues/86296
-
-    The client of the store runs into it, and Ctrl-C would have to be pressed twice.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 def wanted(patterns: Sequence[str]) -> frozenset[EventType]:
-    for pattern in patterns:
-        if not any(fnmatchcase(kind, pattern) for kind in EventType):
-            raise typer.BadParameter(f"no event is called {pattern}; there are {', '.join(EventType)}")
-    return frozenset(kind for kind in EventType if any(fnmatchcase(kind, pattern) for pattern in patterns))
+    try:
+        return recent.wanted(patterns)
+    except Unfit as wrong:
+        raise typer.BadParameter(f"--{wrong}") from wrong

@@ -13,11 +13,12 @@ import typer
 from rich.text import Text
 
 from config.clock import system_clock
-from config.settings import Settings
+from config.masking import without_numbers
 from consent.errors import Misconfigured
 from consent.model import CampaignId, Status
 from console import exports, imports
-from console.access import reading, registry_in, screen_of, settings_of, writing
+from console.access import desk_of, screen_of
+from console.desk import Desk
 from console.imports import STDIN, Import, Order, Summary
 from console.invocation import examples
 from console.lookup import account_meant, accounts_meant, campaign_meant
@@ -78,7 +79,7 @@ def import_(
     screen, run = screen_of(ctx), _Running()
     try:
         with _source(file) as source:
-            summary = asyncio.run(_imported(settings_of(ctx), order, source, run))
+            summary = asyncio.run(_imported(desk_of(ctx), order, source, run))
     except KeyboardInterrupt:
         screen.aside(Text(run.how_to_go_on(order)))
         raise typer.Exit(130) from None
@@ -107,7 +108,7 @@ def export(
     named: Format = file_format or ("ndjson" if output and output.suffix in {".ndjson", ".jsonl"} else "csv")
     statuses = frozenset([Status(status)]) if status else frozenset(exports.EXPORTED)
     with exports.destination(output) as out:
-        pending = asyncio.run(_exported(settings_of(ctx), account, campaign, statuses, out, named))
+        pending = asyncio.run(_exported(desk_of(ctx), account, campaign, statuses, out, named))
     if pending:
         screen_of(ctx).aside(Text(f"{pending:,} more have been asked and have not answered (pending): not written."))
 
@@ -143,23 +144,26 @@ def _source(file: str) -> Iterator[BinaryIO]:
         yield opened
 
 
-async def _imported(settings: Settings, order: Order, source: BinaryIO, run: _Running) -> Summary:
-    async with writing(settings) as store:
+async def _imported(desk: Desk, order: Order, source: BinaryIO, run: _Running) -> Summary:
+    async with desk.writing() as store:
         with shown("importing", imports.size_of(source)) as show:
-            run.work = Import(store, registry_in(store, settings), order, show)
-            return await run.work.run(source, now=system_clock())
+            run.work = Import(store, desk.registry(store), order, show)
+            summary = await run.work.run(source, now=system_clock())
+        what = without_numbers(order.name)
+        await desk.note(store, "consent.imported", what, read=summary.read, changed=summary.changed, bad=summary.bad)
+        return summary
 
 
 async def _exported(
-    settings: Settings,
+    desk: Desk,
     account: str | None,
     campaign: str | None,
     statuses: frozenset[Status],
     out: TextIO,
     named: Format,
 ) -> int:
-    async with reading(settings) as store:
-        directory = await registry_in(store, settings).directory()
+    async with desk.reading() as store:
+        directory = await desk.registry(store).directory()
         accounts = [each.id for each in accounts_meant(directory, account)]
         campaigns = None
         if campaign is not None:

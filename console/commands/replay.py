@@ -1,22 +1,22 @@
 """`consent-relay deliveries replay`: what an endpoint is told again."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from config.clock import system_clock
-from config.durations import milliseconds
 from consent.errors import ConsentError
-from consent.instants import instant
 from consent.ledger import Mark
 from consent.model import UnixMs
-from console.access import screen_of, settings_of
+from console import ranges
+from console.access import desk_of, screen_of
 from console.invocation import examples, invocation_of
 from console.moments import for_people, moment, written
 from console.progress import shown
+from console.ranges import FOREVER, Range
+from console.refusals import Unfit
 from console.replay import Order, Replay, Replaying
 
 REPLAY_EXAMPLES = examples(
@@ -24,14 +24,6 @@ REPLAY_EXAMPLES = examples(
     "consent-relay deliveries replay acme/crm --since 2h                 it lost what it had been told",
     "consent-relay deliveries replay acme/crm --since 2026-11-20 --until 2026-11-21T12:00Z --type 'consent.*'",
 )
-_FOREVER = UnixMs(10**15)
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    since: str | None
-    until: str | None
-    after: str | None
 
 
 def replay(
@@ -59,10 +51,10 @@ def replay(
     if not (since or after or dead):
         raise typer.BadParameter("say since when: --since 2h, --since 2026-11-20T08:00Z; or --dead, or --after CURSOR")
     order = order_of(endpoint, Range(since, until, after), tuple(types or ()), now=system_clock(), only_dead=dead)
-    settings, screen = settings_of(ctx), screen_of(ctx)
+    desk, screen = desk_of(ctx), screen_of(ctx)
     planned: Replay | None = None
     if not yes:
-        planned = asyncio.run(Replaying(order).count(settings))
+        planned = asyncio.run(Replaying(order).count(desk))
         if invocation_of(ctx).as_json or not planned.found:
             screen.show(planned, told_of(planned))
             return
@@ -71,7 +63,7 @@ def replay(
     running = Replaying(order)
     try:
         showing = shown("replaying", planned.found if planned else None)
-        done = asyncio.run(running.carry_out(settings, showing))
+        done = asyncio.run(running.carry_out(desk, showing))
     except KeyboardInterrupt:
         screen.aside(Text(how_to_go_on(order, running)))
         raise typer.Exit(130) from None
@@ -83,20 +75,15 @@ def replay(
 
 
 def order_of(endpoint: str, asked: Range, types: tuple[str, ...], *, now: UnixMs, only_dead: bool) -> Order:
-    begin = Mark.before(_instant("--since", asked.since, now)) if asked.since else Mark(0, 0)
-    end = Mark.before(_instant("--until", asked.until, now) if asked.until else _FOREVER)
-    if asked.after:
-        if (reached := Mark.of(asked.after)) is None:
-            raise typer.BadParameter("--after: expected the cursor that a replay printed, as in 1732230000123-0")
-        begin = max(begin, reached)
-    if begin > end:
-        raise typer.BadParameter("nothing lies between the beginning and --until")
-    return Order(endpoint=endpoint, after=begin, until=end, types=types, only_dead=only_dead)
+    try:
+        return ranges.order_of(endpoint, asked, types, now=now, only_dead=only_dead)
+    except Unfit as wrong:
+        raise typer.BadParameter(f"--{wrong}") from wrong
 
 
 def how_to_go_on(order: Order, running: Replaying) -> str:
     words = ["consent-relay deliveries replay", order.endpoint, f"--after {running.reached.word}"]
-    if order.until != Mark.before(_FOREVER):
+    if order.until != Mark.before(FOREVER):
         words.append(f"--until {written(moment(UnixMs(order.until.ms + 1)))}")
     words += [f"--type '{pattern}'" for pattern in order.types]
     words += ["--dead"] if order.only_dead else []
@@ -119,19 +106,6 @@ def told_of(replay: Replay) -> Text:
 
 
 def _caution(order: Order) -> str:
-    if order.only_dead or order.types or order.until != Mark.before(_FOREVER):
+    if order.only_dead or order.types or order.until != Mark.before(FOREVER):
         return "Newer events may be left out: an endpoint that does not heed `sequence` will believe these. "
     return ""
-
-
-def _instant(option: str, written_as: str, now: UnixMs) -> UnixMs:
-    """Digits alone would be seconds as a duration and a year as an instant: neither is meant for sure."""
-    if (found := instant(written_as)) is not None:
-        return found
-    wrong = typer.BadParameter(f'{option}: expected an instant such as 2026-11-20T08:00Z, or "2h" for two hours ago')
-    if written_as.strip().isdecimal():
-        raise wrong
-    try:
-        return UnixMs(now - milliseconds(written_as))
-    except ValueError as exc:
-        raise wrong from exc

@@ -9,11 +9,11 @@ import typer
 from rich.text import Text
 
 from config.secret_keys import seals_of
-from config.settings import Settings
 from consent.errors import Misconfigured, StoreUnavailable
 from consent.ledger import Store
 from consent.ledger.sealing import KEY_BYTES
-from console.access import registry_in, screen_of, settings_of, writing
+from console.access import desk_of, screen_of
+from console.desk import Desk
 from console.invocation import family
 
 app = family("How the store keeps tokens and secrets: encrypted, under which key.")
@@ -47,20 +47,20 @@ def reencrypt(ctx: typer.Context) -> None:
     After store.secret_key was set or changed. The former key belongs into store.old_secret_keys until this is done.
     Every process must have the new key already.
     """
-    done = asyncio.run(reencrypted(settings_of(ctx)))
+    done = asyncio.run(reencrypted(desk_of(ctx)))
     screen_of(ctx).show(done, told(done))
     if done.left:
         raise typer.Exit(1)
 
 
-async def reencrypted(settings: Settings) -> Reencrypted:
-    newest = seals_of(settings.store).newest
+async def reencrypted(desk: Desk) -> Reencrypted:
+    newest = seals_of(desk.settings.store).newest
     if newest is None:
         raise Misconfigured(
             "store.secret_key: there is no key to encrypt with; set it to what `consent-relay secrets new-key` prints"
         )
-    async with writing(settings) as store:
-        registry = registry_in(store, settings)
+    async with desk.writing() as store:
+        registry = desk.registry(store)
         rows = 0
         for _ in range(_PASSES):
             changed = await registry.reseal()
@@ -68,6 +68,7 @@ async def reencrypted(settings: Settings) -> Reencrypted:
             if not changed:
                 break
         kept = await registry.sealing()
+        await desk.note(store, "secrets.reencrypted", newest.id, rows=rows)
         return Reencrypted(
             key=newest.id, rows=rows, left=kept.plain + kept.older, rewriting=bool(rows) and await _rewriting(store)
         )

@@ -16,7 +16,7 @@ from consent.errors import Misconfigured
 from consent.model import Msisdn, Source, UnixMs
 from consent.numbers import recipient
 from console import demo, simulation
-from console.access import directory_of, screen_of, settings_of
+from console.access import desk_of, screen_of
 from console.addresses import local_url
 from console.invocation import examples, family
 from console.lookup import campaign_meant, source_meant, source_name
@@ -92,22 +92,22 @@ def postback(
     code: Annotated[Code, typer.Option(help="N302: she unsubscribed. N301: she subscribed.")] = "N302",
 ) -> None:
     """A Skycore POSTBACK: somebody unsubscribed, or subscribed, there."""
-    settings = settings_of(ctx)
-    directory = asyncio.run(directory_of(settings))
+    desk = desk_of(ctx)
+    directory = asyncio.run(desk.directory())
     chosen = source_meant(directory, source, provider="skycore")
     msisdn, told = recipient(number).msisdn, campaign_meant(directory, chosen.account, campaign)
-    _send(ctx, settings, chosen, simulation.notification(told, msisdn, code, now=_now()), msisdn)
+    _send(ctx, desk.settings, chosen, simulation.notification(told, msisdn, code, now=_now()), msisdn)
 
 
 def _texted(
     ctx: typer.Context, number: str, words: str, *, campaign: str | None, to: str | None, source: str | None
 ) -> None:
-    settings = settings_of(ctx)
-    directory = asyncio.run(directory_of(settings))
+    desk = desk_of(ctx)
+    directory = asyncio.run(desk.directory())
     chosen = source_meant(directory, source, provider="nexmo")
     msisdn, texted = recipient(number).msisdn, to or short_code_of(directory, chosen, campaign)
     webhook = simulation.text(chosen, msisdn, texted, words, now=_now(), random=secrets.token_bytes)
-    _send(ctx, settings, chosen, webhook, msisdn)
+    _send(ctx, desk.settings, chosen, webhook, msisdn)
 
 
 def short_code_of(directory: Directory, source: Source, campaign: str | None) -> str:

@@ -3,38 +3,24 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from config.durations import spelled
-from config.settings import Settings
-from consent.directory import Directory
-from consent.errors import Misconfigured
-from consent.model import SignatureMethod, Source
-from console import demo, typed
-from console.access import directory_of, registry_in, screen_of, settings_of, writing
+from consent.model import SignatureMethod
+from console import registering, typed
+from console.access import desk_of, screen_of
 from console.addresses import public_url
+from console.commands.account import show_removed
 from console.credentials import new_token
 from console.invocation import examples, family
-from console.lookup import account_meant, accounts_meant, source_name, sources_of
+from console.lookup import account_meant, source_named
+from console.registrylines import SourceLine, source_told, sources_told
 from console.terminal import clean
 from receiver.codecs import CODECS
 
 app = family("The webhook URLs to paste into your providers' dashboards.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceLine:
-    source: str
-    provider: str
-    url: str
-    """Who knows it may post to it."""
-    signed: str | None
-    """By which method a webhook has to be signed; None: it need not be."""
-    tolerance: str
 
 
 @app.command("list")
@@ -45,8 +31,8 @@ def list_(
 
     A URL is a credential: whoever knows one may post to it. Set receiver.public_url, or they point to this machine.
     """
-    settings = settings_of(ctx)
-    lines = survey(asyncio.run(directory_of(settings)), account, public_url(settings))
+    desk = desk_of(ctx)
+    lines = sources_told(asyncio.run(desk.directory()), account, public_url(desk.settings))
     screen_of(ctx).show(lines, picture(lines))
 
 
@@ -73,8 +59,8 @@ def add(
     tolerance: Annotated[str, typer.Option(help="How old a signed webhook may be.")] = "24h",
 ) -> None:
     """Make a webhook URL for a provider, and print it."""
-    settings = settings_of(ctx)
-    owner = account_meant(asyncio.run(directory_of(settings)), account).id
+    desk = desk_of(ctx)
+    owner = account_meant(asyncio.run(desk.directory()), account).id
     new = typed.source(
         {
             "account": owner,
@@ -86,35 +72,18 @@ def add(
             "tolerance": tolerance,
         }
     )
-    asyncio.run(added(settings, new))
-    line = as_line(new, public_url(settings))
+    hint = "`consent-relay source list` has its URL; for a second one, choose another --id"
+    asyncio.run(registering.add(desk, new, hint=hint))
+    line = source_told(new, public_url(desk.settings))
     screen_of(ctx).show(line, Text(line.url))
 
 
-async def added(settings: Settings, new: Source) -> None:
-    async with writing(settings) as store:
-        registry = registry_in(store, settings)
-        if (await registry.directory()).source(new.account, new.id):
-            raise Misconfigured(
-                f"source {source_name(new)} exists already: `consent-relay source list` has its URL; "
-                "for a second one, choose another --id"
-            )
-        await registry.put(new)
-
-
-def survey(directory: Directory, account: str | None, url: str) -> list[SourceLine]:
-    owners = {owner.id for owner in accounts_meant(directory, account)}
-    return [as_line(source, url) for source in sources_of(directory) if source.account in owners]
-
-
-def as_line(source: Source, url: str) -> SourceLine:
-    return SourceLine(
-        source=source_name(source),
-        provider=source.provider,
-        url=demo.webhook_url(url, source),
-        signed=source.signature_method if source.signature_secret else None,
-        tolerance=spelled(source.tolerance),
-    )
+@app.command()
+def rm(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="ACCOUNT/ID", help="The source.")]) -> None:
+    """Remove a source. Its URL answers 404 from then on: take it out of the provider's dashboard first."""
+    desk = desk_of(ctx)
+    source = source_named(asyncio.run(desk.directory()), name)
+    show_removed(screen_of(ctx), asyncio.run(registering.remove_source(desk, source.account, source.id)))
 
 
 def picture(lines: Sequence[SourceLine]) -> Text:

@@ -7,12 +7,20 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from config.logging import configure
+from config.logging import Verbosity, configure
+from config.notify import our_manager, telling
 from config.settings import Settings
+from config.steering import steered
 from consent.model import Source
 from console import demo
 from console.access import file_of, screen_of, settings_of
-from console.addresses import ensure_dispatcher_free, ensure_receiver_free, public_url
+from console.addresses import (
+    console_url,
+    ensure_console_free,
+    ensure_dispatcher_free,
+    ensure_receiver_free,
+    public_url,
+)
 from console.applying import Step
 from console.commands.apply import secrets_shown_once
 from console.household import Beginning, children
@@ -33,26 +41,33 @@ app = single()
     )
 )
 def up(ctx: typer.Context) -> None:
-    """Start everything in this terminal: the store, the receiver and the dispatcher.
+    """Start everything in this terminal: the store, the receiver, the dispatcher and the console.
 
     Each is started again should it die, and all are stopped in order by Ctrl-C or SIGTERM. What the configuration file
     declares is applied first; without a file, a demo account is made on the first start.
     """
     settings = settings_of(ctx, providers=CODECS)
-    configure(settings.log)
+    verbosity = configure(settings.log)
     ensure_receiver_free(settings)
     ensure_dispatcher_free(settings)
-    asyncio.run(run(settings, file_of(ctx), screen_of(ctx)))
+    ensure_console_free(settings)
+    asyncio.run(run(settings, file_of(ctx), screen_of(ctx), verbosity))
 
 
-async def run(settings: Settings, file: Path | None, screen: Screen) -> None:
+async def run(settings: Settings, file: Path | None, screen: Screen, verbosity: Verbosity) -> None:
     beginning = Beginning()
 
     def announce() -> None:
         url = public_url(settings)
-        screen.show(as_value(beginning, url), as_text(beginning, url))
+        console = {"console": console_url(settings), "console_token": beginning.console_token}
+        told = Text("\n").join([as_text(beginning, url), console_told(beginning, console_url(settings))])
+        screen.show({**as_value(beginning, url), **console}, told)
 
-    await Supervisor(await children(settings, file, beginning), when_running=announce).run()
+    manager = our_manager()
+    supervisor = Supervisor(await children(settings, file, beginning), when_running=announce)
+    async with telling(manager, lambda: None if supervisor.running.is_set() else "starting", supervisor.stopping):
+        with steered(verbosity, supervisor.pass_on):
+            await supervisor.run()
 
 
 def as_value(beginning: Beginning, url: str) -> dict[str, object]:
@@ -70,6 +85,15 @@ def as_text(beginning: Beginning, url: str) -> Text:
     if beginning.sample is not None:
         return demo.welcome(beginning.sample, url)
     return Text("\n").join([Text(), *_changes(beginning.steps), *webhooks(beginning.sources, url), Text()])
+
+
+def console_told(beginning: Beginning, url: str) -> Text:
+    """With its token on the first start: it is kept in store.data_dir, and never shown again."""
+    text = Text.assemble(("Console", "bold"), f"       {url}\n")
+    if beginning.console_token:
+        text.append("Console token ", style="bold").append(f"{beginning.console_token}")
+        text.append("   shown this once: log in with it\n", style="dim")
+    return text
 
 
 def webhooks(sources: Sequence[Source], url: str) -> list[Text]:

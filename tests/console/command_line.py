@@ -20,7 +20,8 @@ def _elsewhere(more: str) -> str:
     """Ports on which nobody answers, though an installation runs on the usual ones."""
     receiver = f"[receiver]\nport = {free_port()}\ninternal_port = {free_port()}\n"
     dispatcher = f"[dispatcher]\nport = {free_port()}\n"
-    return "".join(part for part in (receiver, dispatcher) if part.partition("\n")[0] not in more)
+    console = f"[console]\nport = {free_port()}\n"
+    return "".join(part for part in (receiver, dispatcher, console) if part.partition("\n")[0] not in more)
 
 
 class CommandLine:

@@ -39,6 +39,7 @@ def test_every_campaign_is_told_the_known_ones_first(cli: CommandLine) -> None:
         "campaign": "1116",
         "title": "My Campaign Name",
         "status": "opted_out",
+        "may_text": False,
         "actor": "recipient",
         "via": "MO",
         "source": "nexmo-main",

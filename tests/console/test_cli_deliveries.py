@@ -26,6 +26,7 @@ from consent.model import (
     SourceId,
 )
 from console.commands.replay import Range, how_to_go_on, order_of
+from console.desk import Desk
 from console.progress import shown
 from console.replay import Replaying, owed_again
 from dispatcher.routing import route
@@ -291,7 +292,7 @@ async def test_a_replay_waits_while_much_is_owed_already(cli: CommandLine, store
     await recorded(store)
     order = order_of("crm", Range(since="2020-01-01", until=None, after=None), (), now=NOON, only_dead=False)
     replaying = Replaying(order, most_waiting=1)
-    carrying_out = asyncio.create_task(replaying.carry_out(load(cli.config), shown("replaying", None)))
+    carrying_out = asyncio.create_task(replaying.carry_out(Desk.of(load(cli.config)), shown("replaying", None)))
     await asyncio.wait([carrying_out], timeout=0.5)
     assert not carrying_out.done()
     await deliver_all(store)

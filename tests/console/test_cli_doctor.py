@@ -46,12 +46,12 @@ def cli(tmp_path: Path, store_url: str) -> CommandLine:
 
 
 def test_a_good_store_without_processes_is_good_but_for_these(cli: CommandLine) -> None:
-    cli.configure("[receiver]\nport = 9\ninternal_port = 9\n[dispatcher]\nport = 9")
+    cli.configure("[receiver]\nport = 9\ninternal_port = 9\n[dispatcher]\nport = 9\n[console]\nport = 9")
 
     findings = cli.json("doctor", exit_code=1)
 
     bad = {(finding["subject"], finding["text"].split(":")[0]) for finding in findings if finding["level"] == "bad"}
-    assert bad == {("receiver", "nothing answers at http"), ("dispatcher", "nothing answers at http")}
+    assert bad == {(name, "nothing answers at http") for name in ("receiver", "dispatcher", "console")}
     subjects = [finding["subject"] for finding in findings if finding["level"] == "ok"]
     assert {"configuration", "store", "durability", "partitions", "clocks"} <= set(subjects)
     assert str(cli.config) in findings[0]["text"]
@@ -212,3 +212,16 @@ def test_the_registry_of_a_running_store_is_counted(cli: CommandLine) -> None:
     findings = cli.json("doctor", exit_code=1)
 
     assert any(finding["text"] == "1 account, 1 campaign, 1 source, 0 endpoints" for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("console", "level"),
+    [
+        ({}, "ok"),
+        ({"host": "0.0.0.0"}, "warning"),
+        ({"host": "0.0.0.0", "public_url": "https://console.example.com"}, "ok"),
+        ({"host": "0.0.0.0", "public_url": "http://console.example.com"}, "warning"),
+    ],
+)
+def test_a_console_that_is_reached_in_the_clear_is_warned_of(console: dict[str, str], level: str) -> None:
+    assert checkup.of_console(settings(console=console)).level == level

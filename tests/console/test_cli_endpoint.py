@@ -167,17 +167,17 @@ def test_the_list_tells_what_is_owed_and_why_nothing_is_sent(cli: CommandLine) -
     cli.run("endpoint", "disable", "crm", "--reason", "maintenance")
 
     (health,) = cli.json("endpoint", "list")
-    assert health | {"events": None} == {
-        "endpoint": "acme/crm",
-        "url": "https://x.example/?…",
-        "format": "json",
-        "events": None,
-        "disabled": "maintenance",
-        "owed": 1,
-        "in_flight": 0,
-        "dead": 0,
-        "public_keys": [],
-    }
+    told = ("endpoint", "url", "format", "disabled", "owed", "in_flight", "dead", "public_keys")
+    assert [health[name] for name in told] == [
+        "acme/crm",
+        "https://x.example/?…",
+        "json",
+        "maintenance",
+        1,
+        0,
+        0,
+        [],
+    ]
     assert "disabled: maintenance" in cli.run("endpoint", "list")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -26,15 +27,17 @@ from console.commands.up import as_text
 from console.household import Beginning, prepare
 from tests.e2e.installation import eventually, free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 COMMAND = [sys.executable, "-c", "from console.cli import main; main()"]
 
 
 class Up:
+    PORTS = ("RECEIVER__PORT", "RECEIVER__INTERNAL_PORT", "DISPATCHER__PORT", "CONSOLE__PORT")
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
-        ports = {name: free_port() for name in ("RECEIVER__PORT", "RECEIVER__INTERNAL_PORT", "DISPATCHER__PORT")}
+        ports = {name: free_port() for name in self.PORTS}
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CONSENT_RELAY")},
             **{f"CONSENT_RELAY_{name}": str(port) for name, port in ports.items()},
@@ -42,6 +45,7 @@ class Up:
             "CONSENT_RELAY_LOG__FORMAT": "console",
         }
         self.receiver = f"http://127.0.0.1:{ports['RECEIVER__PORT']}"
+        self.console = f"http://127.0.0.1:{ports['CONSOLE__PORT']}"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -50,7 +54,7 @@ class Up:
                 *COMMAND, "up", cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
         try:
-            await eventually(lambda: f"{self.receiver}/hooks/" in self.printed(), within=PATIENCE_S)
+            await eventually(lambda: f"{self.console}\n" in self.printed(), within=PATIENCE_S)
             yield process
         finally:
             if process.returncode is None:
@@ -112,13 +116,32 @@ async def test_a_newcomer_pastes_the_line_and_the_listener_hears_of_it(up: Up) -
         assert await process.wait() == 0
 
     stopped = [line.split("name=")[1].split()[0] for line in up.printed().splitlines() if "process.stopped" in line]
-    assert stopped == ["dispatcher", "receiver", "store"]
+    assert stopped == ["console", "dispatcher", "receiver", "store"]
     for unwanted in ("Traceback", "process.died", "warning"):
         assert unwanted not in up.printed()
     assert stat.S_IMODE((up.folder / "var" / "secret.key").stat().st_mode) == 0o600
     kept = b"".join(file.read_bytes() for file in (up.folder / "var" / "store").iterdir())
     assert b"demo/crm" in kept
     assert [secret for secret in (added["secret"], url.rpartition("/")[2]) if secret.encode() in kept] == []
+
+
+async def test_the_console_is_announced_with_a_token_that_opens_it_and_only_once(up: Up) -> None:
+    async with up.running(), aiohttp.ClientSession() as http:
+        found = re.search(r"Console token (\S+)   shown this once", up.printed())
+        assert found is not None
+        headers = {"Authorization": f"Bearer {found[1]}"}
+        async with http.get(f"{up.console}/api/v1/health", headers=headers) as response:
+            assert (response.status, (await response.json())["endpoints"]) == (200, 0)
+        async with http.get(f"{up.console}/metrics") as response:
+            assert response.status == 200
+    kept = up.folder / "var" / "console.token"
+    assert (stat.S_IMODE(kept.stat().st_mode), kept.read_text().strip()) == (0o600, found[1])
+
+    async with up.running(), aiohttp.ClientSession() as http:
+        async with http.get(f"{up.console}/api/v1/accounts", headers=headers) as response:
+            assert [line["account"] for line in (await response.json())["items"]] == ["demo"]
+        assert "Console token" not in up.printed()
+        assert found[1] not in up.printed()
 
 
 def settings_for(store_url: str, **tables: object) -> Settings:

@@ -92,11 +92,11 @@ def test_an_embedded_store_that_is_not_running_is_started_by_up(tmp_path: Path) 
     assert "start it with `consent-relay up`" in result.stderr
 
 
-def test_a_kind_of_store_that_we_cannot_open_is_no_traceback(tmp_path: Path) -> None:
+def test_a_store_of_many_nodes_none_of_which_answers_is_no_traceback(tmp_path: Path) -> None:
     file = tmp_path / "relay.toml"
-    file.write_text('[store]\nurl = "redis+cluster://one:6379"\n', encoding="utf-8")
+    file.write_text('[store]\nurl = "redis+cluster://127.0.0.1:9"\n', encoding="utf-8")
 
     result = CliRunner().invoke(app, ["account", "list", "--config", str(file)])
 
     assert result.exit_code == 1
-    assert "error: store.url" in result.stderr
+    assert "error: the store at redis+cluster://127.0.0.1:9 does not answer" in result.stderr

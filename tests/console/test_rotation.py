@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.errors import Misconfigured
 from consent.model import Endpoint, Millis, RetiringSecret, UnixMs
+from console.refusals import Taken
 from console.rotation import MOST_SECRETS, digest, reconciled, rotated
 from tests.builders import NOON, an_endpoint
 
@@ -58,7 +58,7 @@ def test_there_are_never_more_than_ten_and_the_remedy_is_told() -> None:
         endpoint = rotated(endpoint, f"secret {n}", now=NOON, grace=DAY)
     assert len(signing(endpoint, NOON)) == MOST_SECRETS
 
-    with pytest.raises(Misconfigured, match="--grace 0s") as refused:
+    with pytest.raises(Taken, match="--grace 0s") as refused:
         rotated(endpoint, "one more", now=NOON, grace=DAY)
 
     assert "secret 8" not in str(refused.value)

@@ -1,0 +1,46 @@
+"""Which attempts were made, and how did they go? The last ones, and those that come."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from consent.ledger import Attempt, Backlog
+from consent.ledger.trail import Trail
+from consent.model import Millis
+from console.cancellation import end_if_cancelled
+from console.deliveries import AttemptLine, attempt_told
+from console.desk import Desk
+from console.lookup import endpoint_meant
+
+_BLOCK_MS = Millis(500)
+_OVERLAP = 200
+_RARITY = 50
+"""How many attempts are looked at for each one of a wanted kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    endpoint: str | None = None
+    only_failed: bool = False
+
+
+async def tail(desk: Desk, wanted: Wanted, *, number: int, follow: bool) -> AsyncGenerator[AttemptLine]:
+    """Oldest first."""
+    endpoint = endpoint_meant(await desk.directory(), wanted.endpoint).id if wanted.endpoint else None
+
+    def is_wanted(attempt: Attempt) -> bool:
+        return endpoint in (None, attempt.endpoint) and not (wanted.only_failed and attempt.record.outcome == "done")
+
+    async with desk.reading() as store:
+        trail = Trail(store)
+        end = await trail.end()
+        recent = list(filter(is_wanted, await Backlog(store).attempts(limit=max(_OVERLAP, number * _RARITY))))
+        for attempt in reversed(recent[:number]):
+            yield attempt_told(attempt, mask_numbers=desk.mask_numbers)
+        if not follow:
+            return
+        known = frozenset(recent[:number])
+        async for batch in trail.follow(end, block=_BLOCK_MS):
+            end_if_cancelled()
+            for attempt in filter(is_wanted, batch):
+                if attempt not in known:
+                    yield attempt_told(attempt, mask_numbers=desk.mask_numbers)

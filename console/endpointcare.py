@@ -1,0 +1,178 @@
+"""What may an operator do to an endpoint? Add, change, rotate, disable, enable, test, remove; each on the record."""
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from config.settings import Settings
+from config.urls import without_secrets
+from consent.ledger import Backlog, Health, Queue, Store
+from consent.model import Endpoint, Millis, UnixMs
+from console import judging
+from console.desk import Desk
+from console.endpoints import EndpointLine, line_of
+from console.judging import Table
+from console.lookup import endpoint_meant
+from console.moments import moment
+from console.refusals import NoSuch, Taken
+from console.registering import Removed, is_declared
+from console.rotation import rotated
+from console.trial import Trial, attempted
+from dispatcher.egress import is_allowed
+from dispatcher.signing import public_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    endpoint: str
+    url: str
+    secret: str = field(repr=False)
+    """A generated one, shown this once; empty where there was one already, and for a private key, which nobody needs
+    to know."""
+    public_key: str | None
+    """Of the generated one."""
+    warning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    endpoint: str
+    secret: str = field(repr=False)
+    """The new one, shown this once; empty for a private key."""
+    public_key: str | None
+    signing: int
+    """How many sign now, the new one included."""
+    until: datetime | None
+    """When the last of the old ones ends; None where they ended at once."""
+
+
+async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool) -> Added:
+    """One that is replaced keeps its secret, unless it brings another, and what it is owed."""
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        known = (await registry.directory()).endpoints.get(new.id)
+        if known is not None and not may_replace:
+            raise Taken(f"endpoint {new.id} exists already: change it with --replace, or choose another name")
+        await registry.put(_with_secrets(new, known, new_secret))
+        await desk.note(store, "endpoint.changed" if known else "endpoint.added", new.id)
+    is_used = not (new.secrets or known)
+    return Added(
+        endpoint=new.id,
+        url=without_secrets(new.url),
+        secret=_to_hand_over(new_secret) if is_used else "",
+        public_key=public_key(new_secret) if is_used else None,
+        warning=_out_of_reach(new, desk.settings),
+    )
+
+
+async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> EndpointLine:
+    """It keeps its secrets, what it is owed, and whether it is disabled."""
+
+    def changed(known: Endpoint) -> Endpoint:
+        return _keeping(judging.endpoint(judging.patched(judging.table_of(known), patch)), known)
+
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        meant = endpoint_meant(await registry.directory(), name)
+        done = await registry.revise(Endpoint, meant.id, changed)
+        if done is None:
+            raise NoSuch(f"endpoint {meant.id} was removed meanwhile")
+        await desk.note(store, "endpoint.changed", meant.id, fields=sorted(patch))
+        return await _line(store, replace(done, disabled=meant.disabled), now)
+
+
+async def rotate(desk: Desk, name: str, new_secret: str, *, now: UnixMs, grace: Millis) -> Rotated:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        meant = endpoint_meant(await registry.directory(), name)
+        endpoint = await registry.revise(Endpoint, meant.id, lambda e: rotated(e, new_secret, now=now, grace=grace))
+        if endpoint is None:
+            raise NoSuch(f"endpoint {meant.id} was removed meanwhile")
+        await desk.note(store, "endpoint.secret_rotated", meant.id, grace_ms=grace)
+    return Rotated(
+        endpoint=endpoint.id,
+        secret=_to_hand_over(new_secret),
+        public_key=public_key(new_secret),
+        signing=len(endpoint.secrets) + len(endpoint.retiring),
+        until=moment(max(secret.until for secret in endpoint.retiring)) if endpoint.retiring else None,
+    )
+
+
+async def remove(desk: Desk, name: str) -> Removed:
+    """What it was owed goes with it."""
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        endpoint = endpoint_meant(await registry.directory(), name)
+        depth = await Backlog(store).depth(endpoint.id)
+        await registry.remove(endpoint)
+        await Queue(store).purge(endpoint.id)
+        await desk.note(store, "endpoint.removed", endpoint.id, owed=depth.owed, dead=depth.dead)
+    return Removed(removed=endpoint.id, still_declared=is_declared(desk.settings, endpoint))
+
+
+async def enable(desk: Desk, name: str, *, now: UnixMs) -> EndpointLine:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        endpoint = endpoint_meant(await registry.directory(), name)
+        # First, or a dispatcher that hears of it at once would count what it did before.
+        await Health(store).start_afresh(endpoint.id)
+        await registry.enable(endpoint.id)
+        await desk.note(store, "endpoint.enabled", endpoint.id, was=endpoint.disabled)
+        return await _line(store, replace(endpoint, disabled=""), now)
+
+
+async def disable(desk: Desk, name: str, *, reason: str, now: UnixMs) -> EndpointLine:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        endpoint = endpoint_meant(await registry.directory(), name)
+        await registry.disable(endpoint.id, reason)
+        await desk.note(store, "endpoint.disabled", endpoint.id, reason=reason)
+        return await _line(store, endpoint_meant(await registry.directory(), endpoint.id), now)
+
+
+async def test(desk: Desk, name: str, *, now: UnixMs) -> Trial:
+    """One signed test event, right now."""
+    directory = await desk.directory()
+    endpoint = endpoint_meant(directory, name)
+    trial = await attempted(endpoint, directory, desk.settings, nonce=secrets.token_hex(8), now=now)
+    async with desk.reading() as store:
+        await desk.note(store, "endpoint.tested", endpoint.id, result=trial.result)
+    return trial
+
+
+async def _line(store: Store, endpoint: Endpoint, now: UnixMs) -> EndpointLine:
+    return await line_of(endpoint, store, await Health(store).standings(), now=now)
+
+
+def _with_secrets(new: Endpoint, known: Endpoint | None, new_secret: str) -> Endpoint:
+    if new.secrets:
+        return new
+    if known is None:
+        return replace(new, secrets=(new_secret,))
+    return _keeping(new, known)
+
+
+def _keeping(new: Endpoint, known: Endpoint) -> Endpoint:
+    return replace(new, secrets=known.secrets, retiring=known.retiring, declared_secret=known.declared_secret)
+
+
+def _to_hand_over(secret: str) -> str:
+    """A customer verifies with the public key; who knows the private one could sign as we do."""
+    return "" if public_key(secret) else secret
+
+
+def _out_of_reach(endpoint: Endpoint, settings: Settings) -> str:
+    """Only what can be told without asking a name server."""
+    if endpoint.proxy or settings.dispatcher.proxy:
+        return ""
+    host = urlsplit(endpoint.url).hostname or ""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        ip_address(address)
+    except ValueError:
+        return ""
+    if is_allowed(address, settings.dispatcher.egress_allow):
+        return ""
+    return f"{host} is not a public address: nothing is sent there until dispatcher.egress_allow names its network"

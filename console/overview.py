@@ -1,0 +1,68 @@
+"""Is anything wrong, at a glance? What `doctor` finds in the store, and all endpoints added up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from consent.ledger import Backlog, Health, Queue
+from consent.model import EndpointId, Partition, UnixMs
+from console import examination
+from console.checkup import Finding
+from console.desk import Desk
+from console.moments import moment
+
+Level = Literal["ok", "warning", "bad"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    level: Level
+    """The worst of all findings; bad while an endpoint is failing."""
+    at: datetime
+    endpoints: int
+    failing: tuple[str, ...]
+    disabled: tuple[str, ...]
+    owed: int
+    """Numbers with something under way or waiting, over all endpoints."""
+    in_flight: int
+    dead: int
+    oldest_unheard_optout: datetime | None
+    """When the oldest opt-out was recorded that some endpoint was not told of."""
+    findings: tuple[Finding, ...]
+
+
+async def told(desk: Desk, *, now: UnixMs) -> Overview:
+    async with desk.reading() as store:
+        directory, standings = await desk.registry(store).directory(), await Health(store).standings()
+        depths = [await Backlog(store).depth(name) for name in directory.endpoints]
+        unheard = await oldest_unheard(Queue(store), list(directory.endpoints), store.partitions)
+        findings = tuple([finding async for finding in examination.reached(store, desk.settings)])
+    failing = tuple(
+        sorted(name for name in directory.endpoints if name in standings and standings[name].word == "failing")
+    )
+    return Overview(
+        level="bad" if failing else worst(findings),
+        at=moment(now),
+        endpoints=len(directory.endpoints),
+        failing=failing,
+        disabled=tuple(sorted(endpoint.id for endpoint in directory.endpoints.values() if endpoint.disabled)),
+        owed=sum(depth.owed for depth in depths),
+        in_flight=sum(depth.in_flight for depth in depths),
+        dead=sum(depth.dead for depth in depths),
+        oldest_unheard_optout=moment(min(unheard.values())) if unheard else None,
+        findings=findings,
+    )
+
+
+async def oldest_unheard(queue: Queue, endpoints: list[EndpointId], partitions: int) -> dict[EndpointId, UnixMs]:
+    """When the oldest opt-out was recorded that each was not told of; none for who was told of all."""
+    oldest: dict[EndpointId, UnixMs] = {}
+    for partition in range(partitions if endpoints else 0):
+        for name, at in (await queue.oldest_unheard(Partition(partition), endpoints)).items():
+            oldest[name] = min(at, oldest.get(name, at))
+    return oldest
+
+
+def worst(findings: tuple[Finding, ...]) -> Level:
+    levels = {finding.level for finding in findings}
+    return "bad" if "bad" in levels else "warning" if "warning" in levels else "ok"

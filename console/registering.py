@@ -1,0 +1,170 @@
+"""What may an operator do to accounts, campaigns and sources? Add, change, remove; each on the record.
+
+What others hang on is not removed under them, and no two share a key or token: it would answer for the wrong one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from config.settings import Settings
+from consent.directory import Directory
+from consent.model import Account, Campaign, Endpoint, Source
+from console import judging
+from console.desk import Desk
+from console.judging import Table
+from console.lookup import account_meant, campaign_meant, source_name, source_named
+from console.refusals import NoSuch, Taken
+
+Row = Account | Campaign | Source
+RowT = TypeVar("RowT", Account, Campaign, Source)
+
+_KIND: Mapping[type[Row], str] = {Account: "account", Campaign: "campaign", Source: "source"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    removed: str
+    still_declared: bool
+    """In the configuration file: `apply` and `up` bring it back."""
+
+
+async def add(desk: Desk, row: Row, *, may_replace: bool = False, hint: str = "change that one") -> None:
+    """Taken where it is there already; a campaign that a webhook discovered is filled in."""
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        directory = await registry.directory()
+        if not isinstance(row, Account):
+            account_meant(directory, row.account)
+        known = _known(row, directory)
+        is_new = known is None or (isinstance(known, Campaign) and known.discovered)
+        if not is_new and not may_replace:
+            raise Taken(f"{_KIND[type(row)]} {_name(row)} exists already: {hint}")
+        _ensure_own(row, directory)
+        await registry.put(row)
+        await desk.note(store, f"{_KIND[type(row)]}.{'added' if is_new else 'changed'}", _name(row))
+
+
+async def change_account(desk: Desk, name: str, patch: Table) -> Account:
+    return await _change(desk, Account, lambda directory: account_meant(directory, name), patch, judging.account)
+
+
+async def change_campaign(desk: Desk, account: str, name: str, patch: Table) -> Campaign:
+    return await _change(
+        desk, Campaign, lambda directory: campaign_of(directory, account, name), patch, judging.campaign
+    )
+
+
+async def change_source(desk: Desk, account: str, name: str, patch: Table) -> Source:
+    return await _change(
+        desk, Source, lambda directory: source_named(directory, f"{account}/{name}"), patch, judging.source
+    )
+
+
+async def remove_account(desk: Desk, name: str) -> Removed:
+    def hanging(row: Account, directory: Directory) -> str:
+        campaigns = len(directory.campaigns_of(row.id))
+        sources = sum(source.account == row.id for source in directory.sources_by_token.values())
+        endpoints = len(directory.endpoints_of(row.id))
+        if not (campaigns or sources or endpoints):
+            return ""
+        return f"it has {campaigns} campaigns, {sources} sources and {endpoints} endpoints: remove these first"
+
+    return await _remove(desk, lambda directory: account_meant(directory, name), hanging)
+
+
+async def remove_campaign(desk: Desk, account: str, name: str) -> Removed:
+    """What is known of its numbers stays in the ledger, and counts again when the campaign comes back."""
+
+    def hanging(row: Campaign, directory: Directory) -> str:
+        asking = [each.id for each in directory.endpoints_of(row.account) if row.id in each.campaigns]
+        return f"{', '.join(asking)} ask for it by name: change these first" if asking else ""
+
+    return await _remove(desk, lambda directory: campaign_of(directory, account, name), hanging)
+
+
+async def remove_source(desk: Desk, account: str, name: str) -> Removed:
+    """Its URL answers 404 from then on: take it out of the provider's dashboard first."""
+    return await _remove(desk, lambda directory: source_named(directory, f"{account}/{name}"), lambda *_: "")
+
+
+def campaign_of(directory: Directory, account: str, name: str) -> Campaign:
+    return campaign_meant(directory, account_meant(directory, account).id, name)
+
+
+def is_declared(settings: Settings, row: Row | Endpoint) -> bool:
+    match row:
+        case Account():
+            return any(table.id == row.id for table in settings.accounts)
+        case Campaign():
+            return any((table.account, table.id) == (row.account, row.id) for table in settings.campaigns)
+        case Source():
+            return any((table.account, table.id) == (row.account, row.id) for table in settings.sources)
+        case Endpoint():
+            return any(f"{table.account}/{table.id}" == row.id for table in settings.endpoints)
+
+
+async def _change(
+    desk: Desk,
+    kind: type[RowT],
+    meant: Callable[[Directory], RowT],
+    patch: Table,
+    judge: Callable[[Table], RowT],
+) -> RowT:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        directory = await registry.directory()
+        row = meant(directory)
+        _ensure_own(judge(judging.patched(judging.table_of(row), patch)), directory)
+
+        def changed(now: RowT) -> RowT:
+            return judge(judging.patched(judging.table_of(now), patch))
+
+        done = await registry.revise(kind, _name(row), changed)
+        if done is None:
+            raise NoSuch(f"{_KIND[kind]} {_name(row)} was removed meanwhile")
+        await desk.note(store, f"{_KIND[kind]}.changed", _name(row), fields=sorted(patch))
+        return done
+
+
+async def _remove(desk: Desk, meant: Callable[[Directory], RowT], hanging: Callable[[RowT, Directory], str]) -> Removed:
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        directory = await registry.directory()
+        row = meant(directory)
+        if why := hanging(row, directory):
+            raise Taken(f"{_KIND[type(row)]} {_name(row)} cannot be removed: {why}")
+        await registry.remove(row)
+        await desk.note(store, f"{_KIND[type(row)]}.removed", _name(row))
+    return Removed(removed=_name(row), still_declared=is_declared(desk.settings, row))
+
+
+def _known(row: Row, directory: Directory) -> Row | None:
+    match row:
+        case Account():
+            return directory.accounts.get(row.id)
+        case Campaign():
+            return directory.campaign(row.account, row.id)
+        case Source():
+            return directory.source(row.account, row.id)
+
+
+def _ensure_own(row: Row, directory: Directory) -> None:
+    other: Row | None = None
+    if isinstance(row, Account) and row.api_key:
+        other = directory.accounts_by_key.get(row.api_key.lower())
+    if isinstance(row, Source):
+        other = directory.sources_by_token.get(row.token)
+    if other is not None and _name(other) != _name(row):
+        what = "api_key" if isinstance(row, Account) else "token"
+        raise Taken(f"{what}: expected one of its own, got that of {_name(other)}")
+
+
+def _name(row: Row) -> str:
+    match row:
+        case Account():
+            return row.id
+        case Campaign():
+            return f"{row.account}/{row.id}"
+        case Source():
+            return source_name(row)

@@ -1,0 +1,12 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from consent.ledger import Store
+from tests.console.served import Served, served
+
+
+@pytest.fixture
+async def console(store: Store) -> AsyncIterator[Served]:
+    async with served(store) as here:
+        yield here
