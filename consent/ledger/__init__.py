@@ -8,11 +8,13 @@ from consent.ledger.backlog import Attempt, Backlog, Depth, Owed
 from consent.ledger.bookmarks import Bookmark, Bookmarks
 from consent.ledger.bulk import Bulk, Entry, Kind, Listed, Tally, Window
 from consent.ledger.commit import Durability
+from consent.ledger.depths import Depths
 from consent.ledger.feed import Feed, Page
 from consent.ledger.health import Grant, Health, HealthRules, Said, Standing, Transition, Wish
 from consent.ledger.ledger import HeldPart, Ledger, Waiting, Whole
 from consent.ledger.lookup import Lookup
 from consent.ledger.optouts import OptOuts
+from consent.ledger.pulse import Beat, Pulse, Pulsing
 from consent.ledger.queue import LEASE_MS, Queue
 from consent.ledger.registry import Registry, Watch
 from consent.ledger.replay import Mark, Passage, Replays
@@ -23,11 +25,13 @@ __all__ = [
     "LEASE_MS",
     "Attempt",
     "Backlog",
+    "Beat",
     "Bookmark",
     "Bookmarks",
     "Bulk",
     "Claimed",
     "Depth",
+    "Depths",
     "Due",
     "Durability",
     "Entry",
@@ -47,6 +51,8 @@ __all__ = [
     "Owed",
     "Page",
     "Passage",
+    "Pulse",
+    "Pulsing",
     "Queue",
     "Registry",
     "Replays",

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -57,7 +58,7 @@ class Backlog:
         found: list[Owed] = []
         for keys in self._store.keys:
             async for name, head in self._store.redis.hscan_iter(keys.heads(endpoint), count=_PAGE):
-                found += await self._lane(keys, endpoint, Msisdn(name.decode()), head.decode())
+                found += await self.lane(keys, endpoint, Msisdn(name.decode()), head.decode())
                 if len(found) >= limit:
                     return found[:limit]
         return [*found, *await self.dead(endpoint, limit=limit - len(found))]
@@ -66,15 +67,16 @@ class Backlog:
         """What has become of one delivery, unless it arrived or never was: without reading all others."""
         keys = self._store.keys_of(msisdn)
         if head := await self._store.redis.hget(keys.heads(endpoint), msisdn):
-            lane = await self._lane(keys, endpoint, msisdn, head.decode())
+            lane = await self.lane(keys, endpoint, msisdn, head.decode())
             if waiting := next((owed for owed in lane if owed.event == event), None):
                 return waiting
         place = event_place(event)
         if place is None or await self._store.redis.zscore(keys.dead(endpoint), place[1]) is None:
             return None
-        return _buried(endpoint, event, await self._store.redis.hget(keys.graves(endpoint), place[1]))
+        return buried(endpoint, event, await self._store.redis.hget(keys.graves(endpoint), place[1]))
 
-    async def _lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn, head: str) -> list[Owed]:
+    async def lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn, head: str) -> list[Owed]:
+        """All that one number is owed by one endpoint: its head, and what waits behind it."""
         place, attempts, mark, token = head.split(" ")
         score = await self._store.redis.zscore(keys.due(endpoint), msisdn)
         behind = await self._store.redis.lrange(keys.lane(endpoint, msisdn), 0, _PAGE)
@@ -112,7 +114,7 @@ class Backlog:
                 continue
             graves = await self._store.redis.hmget(keys.graves(endpoint), places)
             found += [
-                _buried(endpoint, event_id(keys.partition, place.decode()), grave)
+                buried(endpoint, event_id(keys.partition, place.decode()), grave)
                 for place, grave in zip(places, graves, strict=True)
             ]
         return found
@@ -129,9 +131,12 @@ class Backlog:
 
     async def given_up(self, endpoint: EndpointId) -> Counter[str]:
         """How many deliveries died, by the word for the last failure; those that were revived since are counted too."""
+        async with self._store.redis.pipeline(transaction=False) as pipe:
+            for keys in self._store.keys:
+                pipe.hgetall(keys.given_up(endpoint))
+            tables = await pipe.execute()
         counts: Counter[str] = Counter()
-        for keys in self._store.keys:
-            found = await self._store.redis.hgetall(keys.given_up(endpoint))
+        for found in tables:
             counts.update({word.decode(): int(count) for word, count in found.items()})
         return counts
 
@@ -144,19 +149,11 @@ class Backlog:
                 attempted = event_id(keys.partition, entry[b"event"].decode())
                 if event is not None and attempted != event:
                     continue
-                found.append(
-                    Attempt(
-                        endpoint=EndpointId(entry[b"endpoint"].decode()),
-                        event=attempted,
-                        msisdn=Msisdn(entry[b"msisdn"].decode()),
-                        at=UnixMs(int(stream_id.split(b"-")[0])),
-                        record=_record(entry[b"record"]),
-                    )
-                )
+                found.append(attempt_of(keys, stream_id, entry))
         return sorted(found, key=lambda attempt: attempt.at, reverse=True)[:limit]
 
 
-def _buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:
+def buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:
     written = json.loads(grave or b"{}")
     return Owed(
         endpoint=endpoint,
@@ -165,6 +162,16 @@ def _buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:
         state="dead",
         attempts=written.get("attempts", 0),
         reason=written.get("reason", ""),
+    )
+
+
+def attempt_of(keys: Keys, stream_id: bytes, entry: Mapping[bytes, bytes]) -> Attempt:
+    return Attempt(
+        endpoint=EndpointId(entry[b"endpoint"].decode()),
+        event=event_id(keys.partition, entry[b"event"].decode()),
+        msisdn=Msisdn(entry[b"msisdn"].decode()),
+        at=UnixMs(int(stream_id.split(b"-")[0])),
+        record=_record(entry[b"record"]),
     )
 
 

@@ -6,14 +6,16 @@ under way as there are wires; what two of them hold has no order, so whoever nee
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import hiredis
 
 from consent.errors import StoreUnavailable, StoreUnsafe
+from consent.ledger.flushes import Flushes
 from consent.ledger.functions import function_name, library
-from consent.ledger.wire import Reply, Wire, pack
+from consent.ledger.wire import Reply, StoreRefused, Wire, pack
 
 Durability = Literal["memory", "fsync", "replicated"]
 Arguments = Sequence[str | bytes | int]
@@ -22,7 +24,8 @@ Answer = TypeVar("Answer")
 _TRAILER_TIMEOUT_MS = 2000
 _LOAD = pack(("FUNCTION", "LOAD", "REPLACE", library()))
 _MAX_BATCH = 1024
-
+_NOT_A_MASTER = ("READONLY", "LOADING", "MASTERDOWN")
+"""It was the master before, and this connection outlived that."""
 
 _Call = tuple[bytes, "asyncio.Future[Any]", Callable[[Reply], Any]]
 """A command, where its answer goes, and what makes an answer of its reply."""
@@ -38,12 +41,14 @@ class GroupCommit:
     def __init__(self, *wires: Wire) -> None:
         """As many flushes may be under way as there are wires. With two, the store works on one while the answers to
         the other are read; a third would only make them smaller."""
+        self._wires = wires
         self._free = list(wires)
         self._required: tuple[int, int] | None = None
         self._trailer: list[bytes] = []
         self._waiting: list[_Call] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._is_about_to_flush = False
+        self.flushes = Flushes()
 
     def require(self, disks_and_replicas: tuple[int, int] | None) -> None:
         """How many local disks and replicas must have each flush (WAITAOF); None where the server's own settings
@@ -81,7 +86,11 @@ class GroupCommit:
         """Let what is under way finish, then hang up."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-        for wire in self._free:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """At once: what is under way fails. The next flush connects anew, to where the server is by then."""
+        for wire in self._wires:
             wire.close()
 
     async def _flush(self, wire: Wire) -> None:
@@ -90,11 +99,14 @@ class GroupCommit:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
                 replies: list[Reply] = [StoreUnavailable("the flush was interrupted")] * len(batch)
+                began, is_kept = time.perf_counter(), False
                 try:
                     replies = await self._exchange(wire, [command for command, _, _ in batch])
+                    is_kept = True
                 except StoreUnavailable as exc:
                     replies = [exc] * len(batch)
                 finally:
+                    self.flushes.ended(len(batch), time.perf_counter() - began, is_kept=is_kept)
                     for (_, answer, read), reply in zip(batch, replies, strict=True):
                         _resolve(answer, read, reply)
         finally:
@@ -105,14 +117,22 @@ class GroupCommit:
 
     async def _exchange(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
         replies = await self._send(wire, commands)
-        missing = [i for i, reply in enumerate(replies) if _is_missing_function(reply)]
+        refused = [i for i, reply in enumerate(replies) if isinstance(reply, hiredis.ReplyError)]
+        if refused:
+            await self._mend(wire, commands, replies, refused)
+        return replies
+
+    async def _mend(self, wire: Wire, commands: list[bytes], replies: list[Reply], refused: list[int]) -> None:
+        missing = [i for i in refused if _is_missing_function(replies[i])]
         if missing:  # a flushed, failed-over or older server: it ran none of these
             (loaded,) = await wire.exchange([_LOAD])
             if isinstance(loaded, hiredis.ReplyError):
+                wire.close()
                 raise StoreUnavailable(f"the store refuses our functions: {loaded}")
             for i, reply in zip(missing, await self._send(wire, [commands[i] for i in missing]), strict=True):
                 replies[i] = reply
-        return replies
+        if any(str(replies[i]).startswith(_NOT_A_MASTER) for i in refused):
+            wire.close()  # the next flush looks where the master is by now
 
     async def _send(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
         if self._required is None:
@@ -120,6 +140,7 @@ class GroupCommit:
         answers = await wire.exchange([*commands, *self._trailer])
         replies, kept = answers[: len(commands)], answers[-1]
         if isinstance(kept, hiredis.ReplyError):
+            wire.close()
             raise StoreUnsafe(f"the store refuses to confirm durability: {kept}")
         if any(have < need for have, need in zip(kept, self._required, strict=True)):
             raise StoreUnavailable(f"the flush reached {kept} disks and replicas, {list(self._required)} are required")
@@ -136,7 +157,7 @@ def _resolve(answer: "asyncio.Future[Any]", read: Callable[[Reply], Any], reply:
     if isinstance(reply, StoreUnavailable):
         answer.set_exception(reply)
     elif isinstance(reply, hiredis.ReplyError):
-        answer.set_exception(StoreUnavailable(f"the store refused: {reply}"))
+        answer.set_exception(StoreRefused(reply))
     else:
         try:
             answer.set_result(read(reply))

@@ -15,14 +15,12 @@ from consent.ledger.cursor import Place, places_of, word_of
 from consent.ledger.keys import SEPARATOR
 from consent.ledger.state import event_of
 from consent.ledger.store import Store
-from consent.ledger.wire import Reply, pack
+from consent.ledger.wire import EXEC, MULTI, Reply, pack
 from consent.model import AccountId, Event, Partition
 
 _MOST_READ = 5000
 """Entries of the log that one page may cost, whoever they belong to."""
 _STRETCH = 500
-
-_MULTI, _EXEC = pack(("MULTI",)), pack(("EXEC",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +86,10 @@ class Feed:
             log, place = self._store.keys[partition].log, places.get(partition, Place())
             # Together, or what is removed between the two could not be told from what was never there.
             commands += [
-                _MULTI,
+                MULTI,
                 pack(("XINFO", "STREAM", log)),
                 pack(("XRANGE", log, f"({place.stream_id}", "+", "COUNT", size)),
-                _EXEC,
+                EXEC,
             ]
         replies = await self._reads.ask(commands)
         return [_Stream.of(*reply) for reply in replies[3::4]]

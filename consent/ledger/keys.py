@@ -26,6 +26,10 @@ BOOKMARKS = "{registry}:bookmarks"
 """How far each import got, by what it reads."""
 HEALTH = "{registry}:health"
 RATES = "{registry}:rates"
+AUDIT = "{registry}:audit"
+TOKENS = "{registry}:tokens"
+TOKENS_USED = "{registry}:tokens_used"
+PULSE = "{registry}:pulse"
 
 
 def registry_table(name: str) -> str:
@@ -35,6 +39,11 @@ def registry_table(name: str) -> str:
 def alarm(endpoint: EndpointId) -> str:
     """There while somebody has said lately that this endpoint's opt-outs are overdue."""
     return f"{{registry}}:overdue:{endpoint}"
+
+
+def session(digest: str) -> str:
+    """Of a log-in to the console, by the digest of its cookie; there until it ends."""
+    return f"{{registry}}:session:{digest}"
 
 
 def partition_of(msisdn: str, partitions: int) -> Partition:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from consent.ledger.keys import Keys, consent_field, event_place
+from consent.ledger.keys import SEPARATOR, Keys, consent_field, event_place
 from consent.ledger.recording import applied, digest, keys_and_arguments
 from consent.ledger.state import (
     events_of,
@@ -16,6 +16,7 @@ from consent.ledger.state import (
     unpack_state,
 )
 from consent.ledger.store import Store
+from consent.ledger.wire import pack
 from consent.model import (
     AccountId,
     Applied,
@@ -104,8 +105,7 @@ class Ledger:
         In time by the store's clock, which set the limit: by one that runs ahead, half a STOP would be judged alone.
         """
         keys = self._store.keys[partition]
-        seconds, micros = await self._store.redis.time()
-        now = seconds * 1000 + micros // 1000
+        now = await self._store.now(partition)
         groups = await self._store.redis.zrange(keys.partials, "-inf", now, byscore=True, offset=0, num=limit)
         whole = []
         for group in groups:
@@ -172,13 +172,16 @@ class Ledger:
             last = await self._store.redis.xrevrange(keys.log, "+", "-", count=1)
             cursors[keys.log] = last[0][0].decode() if last else "0-0"
         partition_of_log = {keys.log: keys.partition for keys in self._store.keys}
-        while True:
-            batch: list[Event] = []
-            for name, entries in await self._store.redis.xread(dict(cursors), count=_PAGE, block=block) or []:
-                log = name.decode()
-                cursors[log] = entries[-1][0].decode()
-                batch += events_of(partition_of_log[log], entries)
-            yield batch
+        tail = self._store.tail()
+        try:
+            while True:
+                batch: list[Event] = []
+                for log, entries in await tail.read(cursors, count=_PAGE, block=block):
+                    cursors[log] = entries[-1][0].decode()
+                    batch += events_of(partition_of_log[log], entries)
+                yield batch
+        finally:
+            await tail.close()
 
     async def trim(self, partition: Partition, older_than: UnixMs) -> int:
         """Forget events older than `older_than`, except what is still owed to somebody. Returns how many went."""
@@ -187,15 +190,22 @@ class Ledger:
         if not oldest or _ms_of(oldest[0][0]) >= older_than:
             return 0
         keep_from: int = min(older_than, await self._routed_until(keys))
-        endpoints = [name async for name in self._store.redis.scan_iter(match=keys.heads(EndpointId("*")), count=1000)]
-        for name in endpoints:
+        for endpoint in await self._owed(keys):
             cursor, is_begun = 0, False
             while cursor or not is_begun:
-                cursor, heads = await self._store.redis.hscan(name, cursor, count=1000)
+                cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=1000)
                 is_begun = True
                 # As text: a head begins with its event, and for the next centuries all instants have as many digits.
                 keep_from = min(keep_from, _ms_of(min(heads.values(), default=b"%d-" % keep_from)))
         return int(await self._store.redis.xtrim(keys.log, minid=f"{keep_from}-0", approximate=True))
+
+    async def _owed(self, keys: Keys) -> set[EndpointId]:
+        """Who is owed something: the head of each lane is due, now or later, or leased. At one moment, for it may go
+        from one to the other."""
+        due, leased = await self._store.at_one_moment(
+            pack(("ZRANGE", keys.next, 0, -1)), pack(("ZRANGE", keys.leased, 0, -1))
+        )
+        return {EndpointId(name.decode().partition(SEPARATOR)[0]) for name in (*due, *leased)}
 
     async def _routed_until(self, keys: Keys) -> int:
         return _ms_of(await self._store.redis.get(keys.routed) or b"0-0")

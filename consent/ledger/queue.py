@@ -17,6 +17,7 @@ from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
 from consent.ledger.schedule import Claimed, Due, Look, Order, Settled, Stretch, Verdict
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
+from consent.ledger.tail import Tail
 from consent.model import (
     AttemptRecord,
     Delivery,
@@ -42,6 +43,7 @@ _EXPIRED_PER_LOOK = 64
 class Queue:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._tail: Tail | None = None
 
     # ── routing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -58,8 +60,8 @@ class Queue:
         places = {self._store.keys[partition].log: cursor for partition, cursor in cursors.items()}
         partition_of_log = {self._store.keys[partition].log: partition for partition in cursors}
         stretches = []
-        for name, entries in await self._store.redis.xread(dict(places), count=_STRETCH, block=block) or []:
-            log = name.decode()
+        self._tail = self._tail or self._store.tail()
+        for log, entries in await self._tail.read(places, count=_STRETCH, block=block):
             stretches.append(
                 Stretch(
                     partition=partition_of_log[log],

@@ -9,15 +9,20 @@ from collections.abc import Sequence
 import hiredis
 
 from consent.errors import StoreUnavailable
-from consent.ledger.wire import Reply, Wire
+from consent.ledger.wire import Reply, StoreRefused, Wire
 
 _MAX_COMMANDS = 2048
 """A trip takes on no more than this before it leaves, or a single question would wait behind many thousand others."""
 
 
+_Outcome = list[Reply] | StoreUnavailable
+
+
 class Reads:
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, keeps_errors: bool = False) -> None:
+        """With errors kept, a command that is refused has its hiredis.ReplyError among the replies."""
         self._wire = wire
+        self._resolve = _tell if keeps_errors else _resolve
         self._waiting: list[tuple[Sequence[bytes], asyncio.Future[list[Reply]]]] = []
         self._trips: asyncio.Task[None] | None = None
 
@@ -35,6 +40,10 @@ class Reads:
             await asyncio.wait([self._trips])
         self._wire.close()
 
+    def hang_up(self) -> None:
+        """At once; the next trip connects anew, to where the server is by then."""
+        self._wire.close()
+
     async def _travel(self) -> None:
         try:
             while self._waiting:
@@ -42,7 +51,7 @@ class Reads:
         finally:
             self._trips = None
             for _, future in self._waiting:
-                _resolve(future, StoreUnavailable("shutting down"))
+                self._resolve(future, StoreUnavailable("shutting down"))
             self._waiting = []
 
     def _next_batch(self) -> list[tuple[Sequence[bytes], "asyncio.Future[list[Reply]]"]]:
@@ -56,7 +65,7 @@ class Reads:
         return batch
 
     async def _trip(self, batch: list[tuple[Sequence[bytes], "asyncio.Future[list[Reply]]"]]) -> None:
-        outcome: list[Reply] | StoreUnavailable = StoreUnavailable("the trip was interrupted")
+        outcome: _Outcome = StoreUnavailable("the trip was interrupted")
         try:
             outcome = await self._wire.exchange([command for commands, _ in batch for command in commands])
         except StoreUnavailable as exc:
@@ -65,17 +74,21 @@ class Reads:
             end = 0
             for commands, future in batch:
                 begin, end = end, end + len(commands)
-                _resolve(future, outcome if isinstance(outcome, StoreUnavailable) else outcome[begin:end])
+                self._resolve(future, outcome if isinstance(outcome, StoreUnavailable) else outcome[begin:end])
 
 
-def _resolve(future: "asyncio.Future[list[Reply]]", outcome: list[Reply] | StoreUnavailable) -> None:
+def _resolve(future: "asyncio.Future[list[Reply]]", outcome: _Outcome) -> None:
+    if not isinstance(outcome, StoreUnavailable):
+        refusal = next((reply for reply in outcome if isinstance(reply, hiredis.ReplyError)), None)
+        if refusal is not None:
+            outcome = StoreRefused(refusal)
+    _tell(future, outcome)
+
+
+def _tell(future: "asyncio.Future[list[Reply]]", outcome: _Outcome) -> None:
     if future.done():  # who asked went away
         return
     if isinstance(outcome, StoreUnavailable):
         future.set_exception(outcome)
-        return
-    refusal = next((reply for reply in outcome if isinstance(reply, hiredis.ReplyError)), None)
-    if refusal is not None:
-        future.set_exception(StoreUnavailable(f"the store refused: {refusal}"))
     else:
         future.set_result(outcome)

@@ -15,12 +15,14 @@ from consent.ledger.keys import REGISTRY_CHANGES, REGISTRY_VERSION, registry_tab
 from consent.ledger.rows import Row, RowT
 from consent.ledger.sealing import UNSEALED, Seals, key_of
 from consent.ledger.store import Store
+from consent.ledger.wire import pack
 from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Source
 
 _DISABLED = "disabled"
 """Why an endpoint is disabled lies beside the endpoints, so that applying the configuration does not enable one."""
 _TRIES = 20
 _TOO_LATE = -1
+_MOST_CHANGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +44,15 @@ class Registry:
         self._seals = seals
 
     async def directory(self) -> Directory:
-        """Everything registered, read in one transaction. Raises Misconfigured for a secret that no key opens: who went
+        """Everything registered, as it was at one moment. Raises Misconfigured for a secret that no key opens: who went
         on without it would refuse good webhooks, or sign with garbage."""
-        async with self._store.redis.pipeline(transaction=True) as pipe:
-            pipe.get(REGISTRY_VERSION)
-            for table in (*rows.TABLES.values(), _DISABLED):
-                pipe.hgetall(registry_table(table))
-            version, accounts, campaigns, sources, endpoints, disabled = await pipe.execute()
+        version, *tables = await self._store.at_one_moment(
+            pack(("GET", REGISTRY_VERSION)),
+            *(pack(("HGETALL", registry_table(table))) for table in (*rows.TABLES.values(), _DISABLED)),
+        )
+        accounts, campaigns, sources, endpoints, disabled = (
+            dict(zip(flat[::2], flat[1::2], strict=True)) for flat in tables
+        )
         return Directory.of(
             int(version or 0),
             accounts=self._rows(Account, accounts),
@@ -149,7 +153,7 @@ class Watch:
 
     def __init__(self, registry: Registry, store: Store) -> None:
         self._registry = registry
-        self._store = store
+        self._tail = store.tail()
         self._last_change = "0-0"
         self.directory: Directory | None = None
         """None until the store has told."""
@@ -160,6 +164,7 @@ class Watch:
         if self.directory is None or self.directory.version != version:
             self.directory = await self._registry.directory()
             return True
-        for _, entries in await self._store.redis.xread({REGISTRY_CHANGES: self._last_change}, block=block) or []:
+        place = {REGISTRY_CHANGES: self._last_change}
+        for _, entries in await self._tail.read(place, count=_MOST_CHANGES, block=block):
             self._last_change = entries[-1][0].decode()
         return False

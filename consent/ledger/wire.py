@@ -5,15 +5,13 @@ with hiredis and reads replies off the socket itself. Everything that is not hot
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
-from consent.errors import Misconfigured, StoreUnavailable
+from consent.errors import StoreUnavailable
+from consent.ledger.address import Address
 
 Reply = Any
 """What the store answered: bytes, int, None or a list of these; a hiredis.ReplyError in the place of a failure."""
@@ -21,37 +19,23 @@ Reply = Any
 
 pack: Callable[[tuple[str | bytes | int, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub names a tuple of one
 """One command as the bytes to send."""
+MULTI, EXEC = pack(("MULTI",)), pack(("EXEC",))
+_ASKING = pack(("ASKING",))
+_REMEDY = "user, password and database come from store.url"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str = ""
-    port: int = 6379
-    path: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    database: int = 0
-    tls: ssl.SSLContext | None = None
+class Where(Protocol):
+    async def found(self) -> Address:
+        """Where the server is now; asked before each connection. StoreUnavailable if nobody knows."""
+        ...
 
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """From a redis://, rediss:// or unix:// URL, as redis-py reads them."""
-        try:
-            parts: dict[str, Any] = dict(parse_url(url))
-        except ValueError as exc:
-            raise Misconfigured(f"store.url: expected redis://, rediss:// or unix://, for one server ({exc})") from exc
-        connection = parts.get("connection_class")
-        path = parts.get("path", "") if connection is UnixDomainSocketConnection else ""
-        tls = ssl.create_default_context(cafile=parts.get("ssl_ca_certs")) if connection is SSLConnection else None
-        return cls(
-            parts.get("host", "localhost"),
-            parts.get("port", 6379),
-            path,
-            parts.get("username") or "",
-            parts.get("password") or "",
-            parts.get("db", 0),
-            tls,
-        )
+
+class StoreRefused(StoreUnavailable):
+    """The store answered one command with an error."""
+
+    def __init__(self, reply: object) -> None:
+        super().__init__(f"the store refused: {reply}")
+        self.reply = str(reply)
 
 
 class _Replies(asyncio.Protocol):
@@ -112,8 +96,8 @@ class Wire:
     """One connection, opened when first needed and again after it broke. Not for concurrent use: commit.py and reads.py
     share one each."""
 
-    def __init__(self, address: Address, *, timeout: float) -> None:
-        self._address = address
+    def __init__(self, where: Where, *, timeout: float) -> None:
+        self._where = where
         self._timeout = timeout
         self._replies: _Replies | None = None
 
@@ -137,11 +121,12 @@ class Wire:
         if self._replies is not None and self._replies.is_open:
             return self._replies
         loop = asyncio.get_running_loop()
-        address = self._address
+        address = await self._where.found()
         if address.path:
             _, replies = await loop.create_unix_connection(_Replies, address.path)
         else:
-            _, replies = await loop.create_connection(_Replies, address.host, address.port, ssl=address.tls)
+            tls = address.tls.context() if address.tls else None
+            _, replies = await loop.create_connection(_Replies, address.host, address.port, ssl=tls)
         self._replies = replies
         greeting = []
         if address.password:
@@ -153,10 +138,27 @@ class Wire:
             for answer in await replies.exchange(b"".join(greeting), len(greeting)):
                 if isinstance(answer, hiredis.ReplyError):
                     replies.close()
-                    raise StoreUnavailable(f"the store refused the connection: {answer}")
+                    raise StoreUnavailable(f"the store refused the connection: {answer} ({_REMEDY})")
         return replies
 
     def close(self) -> None:
         if self._replies is not None:
             self._replies.close()
             self._replies = None
+
+
+class Asking(Wire):
+    """To a node of a Cluster that is about to get a slot, and serves its keys to who says so before each command."""
+
+    async def exchange(self, commands: Sequence[bytes]) -> list[Reply]:
+        asked: list[bytes] = []
+        answers: list[int] = []
+        is_open = False
+        for command in commands:
+            if not is_open:  # within a transaction, what was said before MULTI holds
+                asked.append(_ASKING)
+            is_open = command == MULTI or (is_open and command != EXEC)
+            answers.append(len(asked))
+            asked.append(command)
+        replies = await super().exchange(asked)
+        return [replies[i] for i in answers]

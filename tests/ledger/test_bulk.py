@@ -283,7 +283,7 @@ async def states(ledger: Ledger) -> list[object]:
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=lines, listed=lines)
 def test_a_list_comes_to_what_its_lines_would_one_by_one(
     server_url: str, before: list[Entry], listed: list[Entry]

@@ -11,10 +11,11 @@ from redis import Redis
 
 from consent.errors import StoreUnavailable, StoreUnsafe
 from consent.ledger import Store
+from consent.ledger.address import Address
 from consent.ledger.commit import GroupCommit
 from consent.ledger.keys import registry_table
-from consent.ledger.wire import Address, Wire
-from tests.e2e.installation import Installation
+from consent.ledger.wire import Wire
+from tests.e2e.installation import Installation, free_port
 
 ROWS = registry_table("rows")
 KEYS = (ROWS, "{registry}:version", "{registry}:changes")
@@ -175,3 +176,36 @@ async def test_a_flush_cut_off_leaves_nobody_waiting(own: Installation) -> None:
 
         assert {str(outcome) for outcome in outcomes} == {"the flush was interrupted", "shutting down"}
         assert await put(commit, "after") >= 2
+
+
+async def test_a_connection_that_outlived_its_master_is_given_up(own: Installation) -> None:
+    class Counted:
+        asked = 0
+
+        async def found(self) -> Address:
+            self.asked += 1
+            return Address.of(own.url)
+
+    where = Counted()
+    commit = GroupCommit(Wire(where, timeout=5.0))
+    await put(commit, "before")
+    with Redis.from_url(own.url) as redis:
+        redis.execute_command("REPLICAOF", "127.0.0.1", free_port())
+        with pytest.raises(StoreUnavailable, match="refused: READONLY"):
+            await put(commit, "meanwhile")
+        commit.require((1, 0))
+        with pytest.raises(StoreUnsafe, match="cannot be used with replica"):
+            await put(commit, "meanwhile, to a disk")
+        redis.execute_command("REPLICAOF", "NO", "ONE")
+
+    assert await put(commit, "after") == 2
+    assert where.asked == 3
+    await commit.close()
+
+
+async def test_a_replica_that_lacks_the_functions_is_given_up(own: Installation) -> None:
+    with Redis.from_url(own.url) as redis:
+        redis.execute_command("REPLICAOF", "127.0.0.1", free_port())
+    async with committing(own.url) as commit:
+        with pytest.raises(StoreUnavailable, match="refuses our functions: READONLY"):
+            await put(commit, "row")

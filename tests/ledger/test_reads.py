@@ -10,8 +10,9 @@ from redis import Redis
 
 from consent.errors import StoreUnavailable
 from consent.ledger import Store
+from consent.ledger.address import Address
 from consent.ledger.reads import Reads
-from consent.ledger.wire import Address, Wire, pack
+from consent.ledger.wire import Wire, pack
 from tests.e2e.installation import Installation
 
 

@@ -11,6 +11,7 @@ import pytest
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
 from consent.ledger import Durability, Ledger, Server, Store, unsafe
 from consent.ledger.keys import REGISTRY_META
+from consent.ledger.safety import strictest
 from consent.ledger.store import inspect, needed_trailer
 from consent.model import Recorded
 from tests.builders import a_start, a_stop
@@ -101,6 +102,32 @@ def test_what_the_server_does_not_promise_by_itself_is_asked_of_each_flush(
     durability: Durability, appendfsync: str, trailer: tuple[int, int] | None
 ) -> None:
     assert needed_trailer(replace(SAFE, appendfsync=appendfsync), durability) == trailer
+
+
+@pytest.mark.parametrize(
+    ("durability", "redis_version", "trailer"),
+    [
+        ("fsync", "7.2.4", (1, 0)),
+        ("fsync", "7.0.15", None),
+        ("memory", "7.2.4", None),
+        ("replicated", "7.2.4", (1, 1)),
+    ],
+)
+def test_where_another_server_may_take_over_its_settings_are_not_relied_upon(
+    durability: Durability, redis_version: str, trailer: tuple[int, int] | None
+) -> None:
+    server = replace(SAFE, redis_version=redis_version)
+
+    assert needed_trailer(server, durability, may_be_replaced=True) == trailer
+
+
+@pytest.mark.parametrize(
+    ("trailers", "one"), [([None, (1, 0), None], (1, 0)), ([(1, 0), (1, 1)], (1, 1)), ([None], None), ([], None)]
+)
+def test_of_several_servers_the_least_trusted_decides(
+    trailers: list[tuple[int, int] | None], one: tuple[int, int] | None
+) -> None:
+    assert strictest(trailers) == one
 
 
 # ── real servers ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,8 +11,9 @@ import pytest
 import trustme
 from redis import Redis
 
-from consent.errors import Misconfigured, StoreUnavailable
-from consent.ledger.wire import Address, Wire, _Replies, pack
+from consent.errors import StoreUnavailable
+from consent.ledger.address import Address
+from consent.ledger.wire import Wire, _Replies, pack
 from tests.e2e.installation import Installation, eventually, free_port
 
 PING = pack(("PING",))
@@ -41,25 +42,6 @@ async def serving(talk: Talk) -> AsyncIterator[str]:
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("redis://store.example", Address("store.example")),
-        ("redis://store.example:6380/3", Address("store.example", 6380, database=3)),
-        ("redis://:s%20cret@store.example", Address("store.example", password="s cret")),
-        ("redis://ann:s3cret@store.example", Address("store.example", username="ann", password="s3cret")),
-        ("unix:///run/store.sock", Address("localhost", path="/run/store.sock")),
-        ("unix://:s3cret@/run/store.sock?db=2", Address("localhost", 6379, "/run/store.sock", "", "s3cret", 2)),
-    ],
-)
-def test_an_address_is_read_as_redis_py_reads_it(url: str, address: Address) -> None:
-    assert Address.of(url) == address
-
-
-def test_an_address_does_not_show_its_password() -> None:
-    assert "s3cret" not in repr(Address.of("redis://:s3cret@store.example"))
 
 
 async def test_replies_come_in_the_order_of_the_commands(store_url: str) -> None:
@@ -272,9 +254,3 @@ async def test_a_connection_that_broke_takes_nothing_more() -> None:
 
         with pytest.raises(StoreUnavailable, match="is closed"):
             replies.exchange(PING, 1)
-
-
-@pytest.mark.parametrize("url", ["redis+sentinel://one,two/main", "redis+cluster://one", "memcached://one"])
-def test_a_url_of_no_single_server_is_told_apart_with_the_remedy(url: str) -> None:
-    with pytest.raises(Misconfigured, match=r"store\.url: expected redis://"):
-        Address.of(url)
