@@ -1,0 +1,52 @@
+"""What went wrong at an endpoint lately? Its failures among the last attempts of each partition."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent.ledger.backlog import Attempt, attempt_of
+from consent.model import AttemptRecord, UnixMs
+from console.desk import Desk
+from console.remedies import remedy_for
+
+_LOOKED_THROUGH = 250
+"""Of each partition, whoever was called: a page shall not read all that is kept."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    event_id: str
+    at: UnixMs
+    record: AttemptRecord
+    remedy: str
+
+
+async def failures(desk: Desk, endpoint: str) -> Sequence[Failure]:
+    """Newest first."""
+    async with desk.reading() as store, store.redis.pipeline(transaction=False) as pipe:
+        for keys in store.keys:
+            pipe.xrevrange(keys.attempts, "+", "-", count=_LOOKED_THROUGH)
+        trails = await pipe.execute()
+        attempts = [
+            attempt_of(keys, stream_id, entry)
+            for keys, trail in zip(store.keys, trails, strict=True)
+            for stream_id, entry in trail
+            if entry[b"endpoint"].decode() == endpoint
+        ]
+    failed = [each for each in attempts if each.record.outcome != "done"]
+    return [_failure(each) for each in sorted(failed, key=lambda each: each.at, reverse=True)[:_SHOWN]]
+
+
+def remedy_of(*, error: str, status: int | None) -> str:
+    """By the first word: an explanation in the system's own words may follow it."""
+    return remedy_for(error="" if status is not None else error.partition(":")[0], status=status)
+
+
+def _failure(attempt: Attempt) -> Failure:
+    record = attempt.record
+    return Failure(
+        event_id=attempt.event,
+        at=attempt.at,
+        record=record,
+        remedy=remedy_of(error=record.error, status=record.status),
+    )

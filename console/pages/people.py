@@ -1,0 +1,107 @@
+"""The page People: one number in every campaign, its whole history, who was told, and a decision of one's own.
+
+The number comes by POST, and goes into no address, no log and no audit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from consent.model import Event, Msisdn, Status
+from consent.numbers import recipient
+from console import decisions, deliveries, standings
+from console.decisions import Wish
+from console.deliveries import DeliveryLine
+from console.eventlines import EventLine, line_of, shown
+from console.pages.notices import NOTICES
+from console.pages.visit import Visit, page
+from console.refusals import SelfStopped, Unfit
+from console.standings import Standing
+
+_HISTORY = 200
+_WITH_DELIVERIES = 10
+"""Of the newest events it is looked up who was told; the others' stories tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    event: EventLine
+    words: str
+    """What she wrote, or why an operator decided; nothing while numbers are masked."""
+    deliveries: tuple[DeliveryLine, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    msisdn: Msisdn = field(repr=False)
+    shown: str
+    is_odd: bool
+    standings: Sequence[Standing]
+    history: Sequence[Happened]
+    """Newest first."""
+
+
+async def show(visit: Visit) -> web.Response:
+    return page(visit, "people.html", person=None)
+
+
+async def look_up(visit: Visit) -> web.Response:
+    number = (await visit.form()).get("number", "")
+    return page(visit, "people.html", person=await _person(visit, number))
+
+
+async def change(visit: Visit) -> web.Response:
+    form = await visit.form()
+    account, _, campaign = form.get("campaign", "").partition("/")
+    wish = Wish(
+        number=form.get("number", ""),
+        account=account,
+        campaign=campaign,
+        status=_status(form.get("status", "")),
+        reason=form.get("reason", ""),
+        overrules=form.get("overrule") == "yes",
+    )
+    try:
+        await decisions.decide(visit.desk, wish, now=visit.now)
+    except SelfStopped:
+        raise SelfStopped(
+            "She stopped herself, so nothing was changed. If she has asked for it since, and you can show that, tick "
+            "the box that says so."
+        ) from None
+    # Shown at once, not by way of another address: that would have to hold the number.
+    return page(visit, "people.html", person=await _person(visit, wish.number), notice=NOTICES["changed"])
+
+
+async def _person(visit: Visit, number: str) -> Person:
+    who = recipient(number)
+    found = await standings.looked_up(visit.desk, who.msisdn, None, None, now=visit.now)
+    events = await standings.happened(visit.desk, who.msisdn, None, limit=_HISTORY)
+    return Person(
+        msisdn=who.msisdn,
+        shown=shown(who.msisdn, mask_numbers=visit.desk.mask_numbers),
+        is_odd=who.is_odd,
+        standings=found,
+        history=[
+            await _happened(visit, event, is_told=place < _WITH_DELIVERIES)
+            for place, event in enumerate(reversed(events))
+        ],
+    )
+
+
+async def _happened(visit: Visit, event: Event, *, is_told: bool) -> Happened:
+    line = line_of(event, mask_numbers=visit.desk.mask_numbers)
+    detail = line.detail if isinstance(line.detail, dict) else {}
+    story = await deliveries.story(visit.desk, event.id) if is_told else None
+    return Happened(
+        event=line,
+        words=str(detail.get("text") or detail.get("reason") or ""),
+        deliveries=story.deliveries if story else None,
+    )
+
+
+def _status(written: str) -> Status:
+    try:
+        return Status(written)
+    except ValueError:
+        raise Unfit("status: expected opted_in or opted_out") from None

@@ -1,0 +1,76 @@
+"""Where is a webhook URL pasted, and what proves that a webhook is real? docs/providers.md, in short. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    name: str
+    paste: str
+    """Where, at the provider's."""
+    secret: str
+    """What to copy from there as the source's signature secret; empty where the provider does not sign."""
+    has_method: bool = False
+    """It signs by one of several methods."""
+    signs_time: bool = False
+    suffix: str = ""
+    """Belongs behind the URL."""
+    careful: str = ""
+    """What goes wrong most easily."""
+
+
+PROVIDERS = {
+    "nexmo": Provider(
+        name="Nexmo / Vonage, SMS API",
+        paste="In the API settings: choose the SMS API, and paste it as the inbound SMS webhook. Paste it as the "
+        "delivery receipt webhook too if your systems want message.status events. Any HTTP method will do.",
+        secret="the signature secret of the API settings, with its method",  # noqa: S106 - what to look for, no secret
+        has_method=True,
+        signs_time=True,
+        careful="A refused signature is not sent again: when the secret changes there, change it here at once.",
+    ),
+    "vonage-messages": Provider(
+        name="Vonage, Messages API",
+        paste="In the application: switch the Messages capability on, and paste it as the inbound URL, and as the "
+        "status URL too if your systems want message.status events. In the API settings choose the Messages API for "
+        "SMS.",
+        secret="the signature secret of the API settings",  # noqa: S106
+        signs_time=True,
+        careful="Otherwise inbound texts go to the SMS webhook of the account.",
+    ),
+    "twilio": Provider(
+        name="Twilio, Programmable Messaging",
+        paste="At the number or at the Messaging Service: paste it as “A message comes in”, HTTP POST, with all that "
+        "stands behind it. Use it as the status callback too if your systems want message.status events.",
+        secret="the auth token of the account, or of the subaccount that has the number",  # noqa: S106
+        suffix="#rc=5&rp=all",
+        careful="Without #rc=5&rp=all a STOP is easily lost: Twilio would try only once more, and only if it could not "
+        "connect.",
+    ),
+    "plivo": Provider(
+        name="Plivo",
+        paste="In the application of the number: paste it as the message URL, method POST. For message.status events, "
+        "send messages with it as their url.",
+        secret="the auth token of the account, or of the subaccount that has the number",  # noqa: S106
+    ),
+    "sinch": Provider(
+        name="Sinch, SMS API",
+        paste="At the service plan: paste it as the callback URL. It gets inbound messages, and delivery reports for "
+        "batches that ask for them.",
+        secret="the webhook secret of the service plan; your account manager has it set",  # noqa: S106
+        signs_time=True,
+        careful="A refused webhook is not sent again.",
+    ),
+    "skycore": Provider(
+        name="Skycore, WXML 1.3",
+        paste="Set it as the account's postback URL.",
+        secret="",
+        careful="Skycore does not sign, so the URL is the proof: keep it out of logs and tickets. Batches need "
+        "receiver.max_body = 1048576.",
+    ),
+}
+
+
+def provider(key: str) -> Provider:
+    """Of a provider that this text does not know yet, too."""
+    return PROVIDERS.get(key, Provider(name=key, paste="Paste it as the webhook URL for inbound texts.", secret=""))
