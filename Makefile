@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-.PHONY: run test chaos check format types contracts bench lock clean help
+.PHONY: run test acceptance chaos check format types contracts bench lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -12,12 +12,17 @@ help:  ## what there is
 run: $(STAMP)  ## the store, the receiver, the dispatcher and the console in this terminal
 	$(BIN)/consent-relay up
 
-test: $(DEV_STAMP)  ## format, lint, types, import contracts, then every test
+AROUND := tests/cluster tests/deploy tests/docs tests/pages
+
+test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of the relay itself
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto $(AROUND:%=--ignore=%)
+
+acceptance: $(DEV_STAMP)  ## what is around it: Sentinel and Cluster, the dashboard in a browser, packages, documentation
+	$(BIN)/pytest -n auto $(AROUND)
 
 SEED ?= 3
 chaos: $(DEV_STAMP)  ## two minutes of faults: kills, stops, resets, clock jumps; then every promise is checked

@@ -15,7 +15,7 @@ from console import embedded
 from tests.e2e.installation import Installation
 
 # How long an example takes says more of the machine than of the code.
-settings.register_profile("steady")
+settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
 
