@@ -12,7 +12,7 @@ help:  ## what there is
 run: $(STAMP)  ## the store, the receiver, the dispatcher and the console in this terminal
 	$(BIN)/consent-relay up
 
-AROUND := tests/cluster tests/deploy tests/docs tests/pages
+AROUND := tests/cluster tests/console tests/deploy tests/docs tests/pages
 
 test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of the relay itself
 	$(BIN)/ruff format --check .
@@ -21,7 +21,7 @@ test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n auto $(AROUND:%=--ignore=%)
 
-acceptance: $(DEV_STAMP)  ## what is around it: Sentinel and Cluster, the dashboard in a browser, packages, documentation
+acceptance: $(DEV_STAMP)  ## what is around it: commands and console, Sentinel and Cluster, packages, documentation
 	$(BIN)/pytest -n auto $(AROUND)
 
 SEED ?= 3
