@@ -1,10 +1,11 @@
 """What have processes used? Their CPU time and their memory, as the kernel tells it in /proc (Linux).
 
 On a machine that others share, CPU time tells more than the clock does. A process is counted with all that it started,
-so a pool of workers is one. What a thread used that has ended is forgotten; none of ours end meanwhile.
+so a pool of workers is one; but one that has a name of its own counts under that alone. What a thread used that has
+ended is forgotten; none of ours end meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class Meter:
 
     def __init__(self, **pids: int) -> None:
         # Once: to look for them takes longer than to read what they used, and that would count for the load generator.
-        self._families = {name: family(pid) for name, pid in pids.items()}
+        self._families = {name: family(pid, apart={*pids.values()} - {pid}) for name, pid in pids.items()}
         self._before = self._read()
 
     def lap(self) -> dict[str, float]:
@@ -36,14 +37,14 @@ def memory_mb(pid: int) -> float:
     return sum(_resident_kb(member) for member in family(pid)) / 1024
 
 
-def family(pid: int) -> list[int]:
-    """The process, and whatever descends from it."""
+def family(pid: int, *, apart: Collection[int] = ()) -> list[int]:
+    """The process, and whatever descends from it but for those apart, and what descends from these."""
     children: dict[int, list[int]] = {}
     for child, parent in _parents():
         children.setdefault(parent, []).append(child)
     found = [pid]
     for member in found:
-        found += children.get(member, [])
+        found += [child for child in children.get(member, []) if child not in apart]
     return found
 
 
