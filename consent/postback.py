@@ -67,7 +67,7 @@ class Other:
 
 def decode(data: bytes) -> tuple[Postback | Other, ...]:
     """All of a batch or, Refused, nothing: half a batch would be repeated whole."""
-    return tuple(_notification(node) for node in _nodes(parse(data)))
+    return tuple([_notification(node) for node in _nodes(parse(data))])
 
 
 def telling(postback: Postback) -> tuple[str, ...]:
@@ -151,8 +151,10 @@ def _postback(code: Literal["N301", "N302"], fields: Mapping[str, str]) -> Postb
 
 def _identity(code: str, fields: Mapping[str, str]) -> str:
     """SUBID names the subscription, not the message: it is the same in her N301 and her N302."""
-    parts = [fields.get("ID", ""), f"{code}-{fields['SUBID']}" if fields.get("SUBID") else ""]
-    return "/".join(filter(None, parts))
+    own, subscription = fields.get("ID", ""), fields.get("SUBID", "")
+    if not subscription:
+        return own
+    return f"{own}/{code}-{subscription}" if own else f"{code}-{subscription}"
 
 
 def _attributes(node: etree._Element) -> dict[str, str]:

@@ -27,6 +27,7 @@ from consent.model import (
     CONSENT_EVENT,
     Actor,
     Campaign,
+    CampaignId,
     Change,
     Condition,
     EventType,
@@ -214,23 +215,25 @@ def _receipt(report: ReceiptReported, source: Source) -> _Ruling:
 
 
 def _decided(report: ConsentReported, who: Recipient, source: Source, directory: Directory) -> _Ruling:
-    origin = Origin(
-        actor=report.actor, via=report.via, source=source.id, provider=source.provider, keyword=report.keyword
-    )
+    is_known = directory.campaign(source.account, report.campaign) is not None
+    of_campaign = _of_campaign if is_known else _of_campaign.__wrapped__
+    ruling = of_campaign(report.campaign, report.status, report.actor, report.via, source)
+    if report.keyword:
+        ruling = ruling._replace(origin=replace(ruling.origin, keyword=report.keyword))
     if who.is_odd and report.status is not Status.OPTED_OUT:
         said = {"status": report.status, "campaign": report.campaign, "to": report.short_code}
-        return _Ruling(type=EventType.MESSAGE_RECEIVED, origin=origin, detail=_COMPACT.encode(said))
-    return _Ruling(
-        type=CONSENT_EVENT[report.status],
-        status=report.status,
-        origin=origin,
-        reach=_named(report, source, directory),
-    )
+        return _Ruling(type=EventType.MESSAGE_RECEIVED, origin=ruling.origin, detail=_COMPACT.encode(said))
+    return ruling if is_known else ruling._replace(reach=_discovered(report, source))
 
 
-def _named(report: ConsentReported, source: Source, directory: Directory) -> Reach:
-    if directory.campaign(source.account, report.campaign) is not None:
-        return Reach((report.campaign,))
+# What a provider decides about one campaign is the same for everybody.
+@lru_cache(maxsize=4096)
+def _of_campaign(campaign: CampaignId, status: Status, actor: Actor, via: Via, source: Source) -> _Ruling:
+    origin = Origin(actor=actor, via=via, source=source.id, provider=source.provider)
+    return _Ruling(type=CONSENT_EVENT[status], status=status, origin=origin, reach=Reach((campaign,)))
+
+
+def _discovered(report: ConsentReported, source: Source) -> Reach:
     new = Campaign(
         account=source.account,
         id=report.campaign,

@@ -47,7 +47,7 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     document = fields.xml_of(inbound)
     if document is None:
         raise Refused("the request holds no XML, neither as its body nor in a field named xml")
-    return tuple(report for told in postback.decode(document) if (report := _report(told)) is not None)
+    return tuple([report for told in postback.decode(document) if (report := _report(told)) is not None])
 
 
 def reply(error: ConsentError | None) -> Reply:
