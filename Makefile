@@ -12,6 +12,8 @@ help:  ## what there is
 run: $(STAMP)  ## the store, the receiver, the dispatcher and the console in this terminal
 	$(BIN)/consent-relay up
 
+# What failed while other tests had the cores is run once more, alone: a fault of ours fails twice.
+AGAIN := || $(BIN)/pytest --last-failed --last-failed-no-failures none
 AROUND := tests/cluster tests/console tests/deploy tests/docs tests/pages
 
 test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of the relay itself
@@ -19,10 +21,10 @@ test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n auto $(AROUND:%=--ignore=%)
+	$(BIN)/pytest -n auto $(AROUND:%=--ignore=%) $(AGAIN)
 
 acceptance: $(DEV_STAMP)  ## what is around it: commands and console, Sentinel and Cluster, packages, documentation
-	$(BIN)/pytest -n auto $(AROUND)
+	$(BIN)/pytest -n auto $(AROUND) $(AGAIN)
 
 SEED ?= 3
 chaos: $(DEV_STAMP)  ## two minutes of faults: kills, stops, resets, clock jumps; then every promise is checked
