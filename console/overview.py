@@ -34,7 +34,7 @@ class Overview:
 async def told(desk: Desk, *, now: UnixMs) -> Overview:
     async with desk.reading() as store:
         directory, standings = await desk.registry(store).directory(), await Health(store).standings()
-        depths = [await Backlog(store).depth(name) for name in directory.endpoints]
+        depths = (await Backlog(store).depths(directory.endpoints)).values()
         unheard = await oldest_unheard(Queue(store), list(directory.endpoints), store.partitions)
         findings = tuple([finding async for finding in examination.reached(store, desk.settings)])
     failing = tuple(

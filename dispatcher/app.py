@@ -18,7 +18,7 @@ from config.settings import Settings
 from config.tracing import Traces
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import Depths, Health, HealthRules, Ledger, Pulse, Pulsing, Queue, Registry, Store, Watch
+from consent.ledger import Backlog, Health, HealthRules, Ledger, Pulse, Pulsing, Queue, Registry, Store, Watch
 from consent.model import EndpointId, Millis, Partition, UnixMs
 from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
@@ -64,7 +64,7 @@ class Dispatcher:
             partitions=store.partitions,
             concurrency=where.concurrency,
         )
-        self._metrics = Metrics(tally, self._delivering, Depths(store))
+        self._metrics = Metrics(tally, self._delivering, Backlog(store))
         self._vitals = Vitals(store, lambda: self._unready)
         self._pulsing = Pulsing(
             Pulse(store), process=own_name(), kind="dispatcher", counted=tally.counters, clock=system_clock

@@ -14,7 +14,7 @@ from config.clock import system_clock
 from config.metrics import Labels, counter, gauge, histogram, once
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
-from consent.ledger import Depth, Depths, Standing
+from consent.ledger import Backlog, Depth, Standing
 from consent.model import EndpointId, UnixMs
 from dispatcher.tally import Tally
 
@@ -40,11 +40,11 @@ class Metrics(Collector):
     """Made when they are asked for: what is counted costs an attempt some additions."""
 
     def __init__(
-        self, tally: Tally, waiting: Waiting, depths: Depths, clock: Callable[[], UnixMs] = system_clock
+        self, tally: Tally, waiting: Waiting, backlog: Backlog, clock: Callable[[], UnixMs] = system_clock
     ) -> None:
         self._tally = tally
         self._waiting = waiting
-        self._depths = depths
+        self._backlog = backlog
         self._clock = clock
         self._known: dict[EndpointId, Depth] = {}
         self._asked_at = UnixMs(0)
@@ -55,7 +55,7 @@ class Metrics(Collector):
             return
         self._asked_at = self._clock()
         try:
-            self._known = await self._depths.of(self._waiting.directory.endpoints)
+            self._known = await self._backlog.depths(self._waiting.directory.endpoints)
         except StoreUnavailable:
             self._known = {}
 

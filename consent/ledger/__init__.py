@@ -8,7 +8,6 @@ from consent.ledger.backlog import Attempt, Backlog, Depth, Owed
 from consent.ledger.bookmarks import Bookmark, Bookmarks
 from consent.ledger.bulk import Bulk, Entry, Kind, Listed, Tally, Window
 from consent.ledger.commit import Durability
-from consent.ledger.depths import Depths
 from consent.ledger.feed import Feed, Page
 from consent.ledger.health import Grant, Health, HealthRules, Said, Standing, Transition, Wish
 from consent.ledger.ledger import HeldPart, Ledger, Waiting, Whole
@@ -31,7 +30,6 @@ __all__ = [
     "Bulk",
     "Claimed",
     "Depth",
-    "Depths",
     "Due",
     "Durability",
     "Entry",

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from consent.directory import Directory
-from consent.ledger import Depth, Depths, Health, Pulse, Queue, Standing, Store
+from consent.ledger import Backlog, Depth, Health, Pulse, Queue, Standing, Store
 from consent.ledger.recent import Recent
 from consent.model import EndpointId, Event, UnixMs
 from console.desk import Desk
@@ -121,7 +121,7 @@ class Looking:
         chosen = [endpoint for endpoint in turn if endpoint in busy][:half]
         chosen += [endpoint for endpoint in turn if endpoint not in chosen][: _DEPTHS_A_LOOK - len(chosen)]
         self._next_in_turn = (self._next_in_turn + half) % max(len(known), 1)
-        self._depths |= await Depths(store).of(chosen)
+        self._depths |= await Backlog(store).depths(chosen)
 
     def _lines(
         self, now: UnixMs, standings: dict[EndpointId, Standing], oldest: dict[EndpointId, int]

@@ -14,7 +14,7 @@ from config.clock import system_clock
 from config.metrics import exposition
 from config.probes import internal_port, listening
 from consent.directory import Directory
-from consent.ledger import Depths, Ledger, Queue, Standing, Store
+from consent.ledger import Backlog, Ledger, Queue, Standing, Store
 from consent.model import Endpoint, EndpointId, EventType, Lease, Millis, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.metrics import Metrics
@@ -77,7 +77,7 @@ async def test_attempts_and_what_was_given_up_are_counted_by_endpoint_and_word(
     directory = Directory.of(1, campaigns=[a_campaign()], endpoints=[refusing])
 
     await attempts.settle(lease, await attempts.make(lease, directory, system_clock))
-    text = await scraped(Metrics(tally, Waiting(), Depths(store)))
+    text = await scraped(Metrics(tally, Waiting(), Backlog(store)))
 
     assert 'consent_relay_attempts_total{endpoint="acme/crm",outcome="bury"} 1.0' in text
     assert 'consent_relay_given_up_total{endpoint="acme/crm",reason="connect_refused"} 1.0' in text
@@ -115,7 +115,7 @@ async def test_how_long_an_opt_out_took_is_told_of_its_delivery(
         await attempts.make(replace(lease, is_replay=True), directory, lambda: UnixMs(NOON + 90_000))
         start = replace(lease.event, type=EventType.OPTED_IN)
         await attempts.make(replace(lease, event=start), directory, lambda: UnixMs(NOON + 2400))
-    text = await scraped(Metrics(tally, Waiting(), Depths(store)))
+    text = await scraped(Metrics(tally, Waiting(), Backlog(store)))
 
     assert 'consent_relay_attempts_total{endpoint="acme/crm",outcome="delivered"} 3.0' in text
     assert 'consent_relay_optout_delivered_seconds_bucket{endpoint="acme/crm",le="1.0"} 0.0' in text
@@ -130,7 +130,7 @@ async def test_the_age_of_the_oldest_opt_out_is_told_of_every_endpoint(store: St
         {EndpointId("acme/crm"): UnixMs(NOON - 90_500), EndpointId("acme/ahead"): UnixMs(NOON + 5)},
     )
 
-    text = await scraped(Metrics(Tally(), waiting, Depths(store), lambda: NOON))
+    text = await scraped(Metrics(Tally(), waiting, Backlog(store), lambda: NOON))
 
     assert 'consent_relay_oldest_optout_seconds{endpoint="acme/crm"} 90.5' in text
     assert 'consent_relay_oldest_optout_seconds{endpoint="acme/billing"} 0.0' in text
@@ -144,7 +144,7 @@ async def test_what_is_due_and_under_way_is_told_of_every_endpoint(ledger: Ledge
     for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
         await queue.fan_out(stretch, [a_delivery(event, crm) for event in stretch.events])
 
-    text = await scraped(Metrics(Tally(), Waiting(Directory.of(1, endpoints=[crm, idle]), under_way=1), Depths(store)))
+    text = await scraped(Metrics(Tally(), Waiting(Directory.of(1, endpoints=[crm, idle]), under_way=1), Backlog(store)))
 
     told = [line for line in text.splitlines() if line.startswith("consent_relay_deliveries{")]
     assert sorted(told) == [
@@ -160,7 +160,7 @@ async def test_what_is_due_and_under_way_is_told_of_every_endpoint(ledger: Ledge
 
 async def test_while_the_store_is_away_the_rest_is_told(own: Installation) -> None:
     async with own.opened() as store:
-        metrics = Metrics(Tally(), Waiting(), Depths(store))
+        metrics = Metrics(Tally(), Waiting(), Backlog(store))
         await own.kill("store")
 
         text = await scraped(metrics)
@@ -175,7 +175,7 @@ async def test_how_endpoints_are_is_told_of_each(store: Store) -> None:
         Directory.of(1, endpoints=[off, failing, well]), standings={failing.id: Standing(word="failing", opened=2)}
     )
 
-    text = await scraped(Metrics(Tally(), waiting, Depths(store)))
+    text = await scraped(Metrics(Tally(), waiting, Backlog(store)))
 
     for word, endpoint in (("failing", failing), ("paused", failing), ("disabled", off)):
         assert dict(states_of(text, word)) == {one.id: float(one is endpoint) for one in (off, failing, well)}

@@ -1,6 +1,6 @@
-"""How much endpoints are owed, for who asks about all of them: what the console's slower look says, too."""
+"""How much are endpoints owed?"""
 
-from consent.ledger import Backlog, Depth, Depths, Ledger, Queue, Store
+from consent.ledger import Backlog, Depth, Ledger, Queue, Store
 from consent.model import EndpointId, Millis, Msisdn, Partition
 from tests.builders import a_delivery, a_stop, an_endpoint
 
@@ -22,7 +22,7 @@ async def test_what_is_due_under_way_and_dead_is_counted_by_endpoint(
     buried, *held = leases
     await queue.settle(buried, "bury", None, wait=Millis(0))
 
-    depths = await Depths(store).of([CRM.id, EndpointId("acme/idle")])
+    depths = await backlog.depths([CRM.id, EndpointId("acme/idle")])
 
-    assert depths[CRM.id] == await backlog.depth(CRM.id) == Depth(owed=11, in_flight=len(held), dead=1)
+    assert depths[CRM.id] == Depth(owed=11, in_flight=len(held), dead=1)
     assert depths[EndpointId("acme/idle")] == Depth(owed=0, in_flight=0, dead=0)
