@@ -144,13 +144,13 @@ def import_of(file: Path, folder: Path, url: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-c", program, *words, "--config", str(config)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
 
 def finished(running: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    told, _ = running.communicate()
-    ensure(running.returncode == 0, f"the import ended with {running.returncode}: {told.decode()}")
+    told, said = running.communicate()
+    ensure(running.returncode == 0, f"the import ended with {running.returncode}: {said.decode()[-2000:]}")
     summary: dict[str, Any] = json.loads(told)
     return summary
 

@@ -15,6 +15,6 @@ _REST_OF_SECOND = 999
 
 
 def deciding_time(occurred_at: UnixMs, received_at: UnixMs, *, status: Status | None) -> UnixMs:
-    is_whole_second = occurred_at % 1000 == 0
-    latest = occurred_at + _REST_OF_SECOND if is_whole_second and status is Status.OPTED_OUT else occurred_at
-    return UnixMs(min(latest, received_at))
+    is_to_the_second = status is Status.OPTED_OUT and occurred_at % 1000 == 0
+    latest = UnixMs(occurred_at + _REST_OF_SECOND) if is_to_the_second else occurred_at
+    return latest if latest < received_at else received_at  # noqa: FURB136 - min() takes twice as long

@@ -20,7 +20,10 @@ from consent.numbers import recipient
 
 LINES_A_CALL = 256
 """Some 3 ms of the server's time: no webhook waits longer for one."""
-_CALLS_UNDER_WAY = 32
+_CALLS_UNDER_WAY = 48
+"""More than two flushes take (commit.py)."""
+_RESTS = (0, 999)
+"""How long after its date a line decides: at once, or at the end of the second (consent/ordering.py)."""
 _BUCKETS_A_TRIP = 64
 _PAGE = 1000
 
@@ -181,7 +184,7 @@ class _Batch:
         self._origin = pack_origin(_origin(Via.MANAGER, rule))
         self._kept_out = pack_origin(_origin(Via.IMPORTED, rule))
         self._campaigns: dict[CampaignId, int] = {}
-        self._kinds: dict[Kind, tuple[str, str, str]] = {}
+        self._kinds: dict[tuple[Kind, int], int] = {}
         self._buckets: list[str] = []
         self._lines: list[str | int] = []
         self.count = 0
@@ -194,25 +197,33 @@ class _Batch:
         self._buckets.append(self._keys.consent_bucket(self._account, bucket))
         self._lines.append(len(entries))
         self.count += len(entries)
-        kinds, line = self._kinds, self._lines.extend
+        line, last, last_rest, place = self._lines.extend, None, -1, 0
         for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
-            word, before, behind = kinds.get(kind) or self._learn(kind)
-            at = decides_at if since is None and opted_in is None else _dates(decides_at, since, opted_in)
-            line((msisdn, word, at, f"{msisdn}{before}{occurred_at}{behind}"))
+            rest = decides_at - occurred_at
+            if since is None and opted_in is None and rest in _RESTS:
+                if kind is not last or rest != last_rest:  # lines of one kind come one after another
+                    last, last_rest, place = kind, rest, self._place(kind, rest)
+                line((msisdn, place, occurred_at))
+            else:
+                line((msisdn, self._place(kind, 0), _dates(occurred_at, decides_at, since, opted_in)))
 
-    def _learn(self, kind: Kind) -> tuple[str, str, str]:
-        """Its word, and what is told before and behind the date."""
-        place = self._campaigns.setdefault(kind.campaign, len(self._campaigns) + 1)
-        word = f"{STATUS_LETTER[kind.status]}{ACTOR_LETTER[kind.actor]}{'d' if kind.is_dated else 'n'}{place}"
-        before, behind = told_around(kind, self._received_at, self._origin)
-        return self._kinds.setdefault(kind, (word, before, behind))
+    def _place(self, kind: Kind, rest: int) -> int:
+        return self._kinds.setdefault((kind, rest), len(self._kinds) + 1)
 
     def call(self) -> tuple[list[str], list[str | int]]:
+        kinds = [word for (kind, rest) in self._kinds for word in self._told(kind, rest)]
         optouts = [self._keys.optout(self._account, campaign) for campaign in self._campaigns]
+        common = (len(self._campaigns), len(self._kinds), self._origin, self._kept_out, Via.IMPORTED)
         return (
             [self._keys.log, self._keys.origins, *optouts, *self._buckets],
-            [len(self._campaigns), self._origin, self._kept_out, Via.IMPORTED, *self._campaigns, *self._lines],
+            [*common, *self._campaigns, *kinds, *self._lines],
         )
+
+    def _told(self, kind: Kind, rest: int) -> tuple[str | int, ...]:
+        place = self._campaigns.setdefault(kind.campaign, len(self._campaigns) + 1)
+        dated = "d" if kind.is_dated else "n"
+        around = told_around(kind, self._received_at, self._origin)
+        return (STATUS_LETTER[kind.status], ACTOR_LETTER[kind.actor], dated, place, rest, *around)
 
 
 def told_around(kind: Kind, received_at: UnixMs, origin: str) -> tuple[str, str]:
@@ -222,8 +233,8 @@ def told_around(kind: Kind, received_at: UnixMs, origin: str) -> tuple[str, str]
     return SEPARATOR.join(before), SEPARATOR.join(("", str(received_at), origin, ""))
 
 
-def _dates(decides_at: UnixMs, since: int | None, opted_in: int | None) -> str:
-    return f"{decides_at} {'' if since is None else since} {'' if opted_in is None else opted_in}"
+def _dates(occurred_at: UnixMs, decides_at: UnixMs, since: int | None, opted_in: int | None) -> str:
+    return f"{occurred_at} {decides_at} {'' if since is None else since} {'' if opted_in is None else opted_in}"
 
 
 def _origin(via: Via, rule: str) -> Origin:

@@ -23,7 +23,9 @@ Answer = TypeVar("Answer")
 
 _TRAILER_TIMEOUT_MS = 2000
 _LOAD = pack(("FUNCTION", "LOAD", "REPLACE", library()))
-_MAX_BATCH = 1024
+_MAX_BYTES = 256 * 1024
+"""Of a flush, unless one call alone is longer: so much that a disk is not asked for little, and so little that where
+more is waiting each wire has its share, and the store never waits for us to read its answers."""
 _NOT_A_MASTER = ("READONLY", "LOADING", "MASTERDOWN")
 """It was the master before, and this connection outlived that."""
 
@@ -76,11 +78,14 @@ class GroupCommit:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer, read))
         if self._free and not self._is_about_to_flush:
-            self._is_about_to_flush = True
-            flush = asyncio.create_task(self._flush(self._free.pop()), name="group-commit")
-            self._under_way.add(flush)
-            flush.add_done_callback(self._under_way.discard)
+            self._start_flush()
         return answer
+
+    def _start_flush(self) -> None:
+        self._is_about_to_flush = True
+        flush = asyncio.create_task(self._flush(self._free.pop()), name="group-commit")
+        self._under_way.add(flush)
+        flush.add_done_callback(self._under_way.discard)
 
     async def close(self) -> None:
         """Let what is under way finish, then hang up."""
@@ -97,7 +102,9 @@ class GroupCommit:
         self._is_about_to_flush = False
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+                batch = self._next_batch()
+                if self._waiting and self._free and not self._is_about_to_flush:
+                    self._start_flush()
                 replies: list[Reply] = [StoreUnavailable("the flush was interrupted")] * len(batch)
                 began, is_kept = time.perf_counter(), False
                 try:
@@ -114,6 +121,16 @@ class GroupCommit:
             for _, answer, read in self._waiting:
                 _resolve(answer, read, StoreUnavailable("shutting down"))
             self._waiting = []
+
+    def _next_batch(self) -> list[_Call]:
+        size = count = 0
+        for command, _, _ in self._waiting:
+            size += len(command)
+            if size > _MAX_BYTES and count:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
     async def _exchange(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
         replies = await self._send(wire, commands)

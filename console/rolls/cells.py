@@ -1,10 +1,9 @@
 """What does one cell say? A number, a date, the instant that decides; Refused, with the reason, for nonsense. Pure."""
 
 import re
-from functools import lru_cache
 
 from consent.errors import Refused
-from consent.instants import instant
+from consent.instants import read_instant
 from consent.model import Msisdn, Status, UnixMs
 from consent.numbers import recipient
 from consent.ordering import deciding_time
@@ -40,7 +39,7 @@ def date(said: str, now: UnixMs) -> tuple[UnixMs, bool]:
     text = said.strip().removesuffix(" UTC")
     if not text:
         return now, False
-    at = _plain_instant(text) or instant(text)
+    at = read_instant(text)
     if at is None:
         raise Refused(f"date {text[:40]!r}: expected ISO 8601, or YYYY-MM-DD HH:MM:SS in UTC")
     return (at, True) if at <= now else (now, False)
@@ -51,16 +50,3 @@ def when(said: str, now: UnixMs, status: Status) -> tuple[UnixMs, UnixMs, bool]:
     without means "some time in this second" (consent/ordering.py)."""
     at, is_dated = date(said, now)
     return at, at if "." in said else deciding_time(at, now, status=status), is_dated
-
-
-def _plain_instant(text: str) -> UnixMs | None:
-    """What `instant` says of the commonest writing, day and time apart: of either there are few. None for any other."""
-    if len(text) < 19 or text[10] not in " T" or text[19:] not in {"", "Z"}:
-        return None
-    day, time = _ms_of(f"{text[:10]} 00:00:00"), _ms_of(f"1970-01-01 {text[11:19]}")
-    return None if day is None or time is None else UnixMs(day + time)
-
-
-@lru_cache(maxsize=131_072)
-def _ms_of(text: str) -> UnixMs | None:
-    return instant(text)

@@ -14,15 +14,13 @@ _ACTOR = {actor.value: actor for actor in Actor}
 
 def entry_of(cells: Cells, rules: Rules) -> Entry:
     """Refused, with the reason, when nothing can be recorded of it."""
-    says = cells.get
-    dated, confirmed, opted_in, odd = says("date", ""), says("confirmed"), says("opted_in"), says("odd")
-    msisdn, is_odd = number(says("msisdn", ""), is_odd=bool(odd))
-    said = (says("account", ""), says("campaign", ""), says("status", ""), says("actor", ""))
-    kind, undated = _kinds(rules, said)
+    said, dated, account, campaign, status, actor, opted_in, confirmed, odd = cells
+    msisdn, is_odd = number(said, is_odd=bool(odd))
+    kind, undated = _kinds(rules, account, campaign, status, actor)
     occurred_at, decides_at, is_dated = when(dated, rules.now, kind.status)
     kind = kind if is_dated else undated
     entry = Entry(kind._replace(is_odd=True) if is_odd else kind, msisdn, decides_at, occurred_at)
-    return _amended(entry, confirmed or "", opted_in or "", rules) if confirmed or opted_in else entry
+    return _amended(entry, confirmed, opted_in, rules) if confirmed or opted_in else entry
 
 
 def _amended(entry: Entry, confirmed: str, opted_in: str, rules: Rules) -> Entry:
@@ -37,9 +35,8 @@ def _amended(entry: Entry, confirmed: str, opted_in: str, rules: Rules) -> Entry
 
 # Lines differ by number and date; all else is said again and again.
 @lru_cache(maxsize=4096)
-def _kinds(rules: Rules, said: tuple[str, str, str, str]) -> tuple[Kind, Kind]:
+def _kinds(rules: Rules, account_said: str, campaign_said: str, status_said: str, actor_said: str) -> tuple[Kind, Kind]:
     """With a date and without."""
-    account_said, campaign_said, status_said, actor_said = said
     account, campaign = _whose(account_said, campaign_said, rules)
     status = _status(status_said, rules)
     kind = Kind(account, campaign, status, _actor(actor_said, status))

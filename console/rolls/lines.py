@@ -4,8 +4,9 @@ One line, one number: a quoted cell ends with its line, so that a quote somebody
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import orjson
 
@@ -39,14 +40,24 @@ def read(block: Block, layout: Layout, rules: Rules) -> tuple[list[Entry], list[
 
 
 def _csv_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Cells | str]]:
-    columns, width = layout.columns, len(layout.columns)
+    width = len(layout.columns)
+    pick = _picker(layout.columns)
     for line, row in enumerate(_rows(block.lines, layout.delimiter), block.first):
         if isinstance(row, str):
             yield line, row
         elif len(row) > width and any(map(str.strip, row[width:])):
             yield line, f"{len(row)} cells where there should be {width}"
         elif any(row):
-            yield line, dict(zip(columns, row, strict=False))
+            if len(row) != width:
+                row[width:] = [""] * (width - len(row))
+            row.append("")
+            yield line, pick(row)
+
+
+def _picker(columns: Sequence[str]) -> Callable[[list[str]], Cells]:
+    """Makes cells of a row with one empty cell more, which stands for the columns that the list lacks."""
+    pick = itemgetter(*(columns.index(name) if name in columns else len(columns) for name in Cells._fields))
+    return lambda row: Cells._make(pick(row))
 
 
 def _rows(lines: Sequence[bytes], delimiter: str) -> list[list[str] | str]:
@@ -91,7 +102,7 @@ def _ndjson_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Cells | s
 
 def _cells(said: Mapping[str, object]) -> Cells:
     known = ((COLUMN.get(name) or COLUMN.get(word(name), ""), value) for name, value in said.items())
-    return {name: _text(value) for name, value in known if name and value is not None}
+    return Cells(**{name: _text(value) for name, value in known if name and value is not None})
 
 
 def _text(value: object) -> str:

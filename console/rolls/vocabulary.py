@@ -1,13 +1,26 @@
 """Which words does a list speak? What columns and statuses may be called, and how long a line may be. Pure."""
 
 import re
-from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from consent.model import Status
 
 Format = Literal["csv", "ndjson"]
-Cells = Mapping[str, str]
+
+
+class Cells(NamedTuple):
+    """What one line says, column by column; "" where it says nothing."""
+
+    msisdn: str = ""
+    date: str = ""
+    account: str = ""
+    campaign: str = ""
+    status: str = ""
+    actor: str = ""
+    opted_in: str = ""
+    confirmed: str = ""
+    odd: str = ""
+
 
 COLUMNS = {
     "account": ("account", "account_id"),

@@ -39,10 +39,11 @@ def calls_of(url: str, command: str) -> int:
         return int(redis.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0))
 
 
-async def test_every_caller_gets_her_own_reply_however_many_there_are(store: Store) -> None:
+async def test_every_caller_gets_her_own_reply_however_many_there_are(own: Installation) -> None:
     rows = range(2500)
 
-    versions = await asyncio.gather(*(put(store.commit, row) for row in rows))
+    async with committing(own.url) as commit:
+        versions = await asyncio.gather(*(put(commit, row, value="x" * 100) for row in rows))
 
     assert versions == [row + 1 for row in rows]
 
@@ -59,6 +60,25 @@ async def test_calls_that_arrive_during_a_flush_share_the_next(own: Installation
         await asyncio.gather(first, *others)
 
     assert calls_of(own.url, "waitaof") == 2
+
+
+async def test_what_is_too_much_for_one_flush_goes_over_the_other_wire_meanwhile(own: Installation) -> None:
+    where = Address.of(own.url)
+    commit = GroupCommit(Wire(where, timeout=5.0), Wire(where, timeout=5.0))
+    await put(commit, "the library is there")
+    own.processes["store"].send_signal(signal.SIGSTOP)
+    calls = [put(commit, n, value="x" * 100_000) for n in range(6)]
+
+    try:
+        async with asyncio.timeout(5):
+            while sum(task.get_name() == "group-commit" for task in asyncio.all_tasks()) < 2:
+                await asyncio.sleep(0.01)
+    finally:
+        own.processes["store"].send_signal(signal.SIGCONT)
+
+    assert sorted(await asyncio.gather(*calls)) == list(range(2, 8))
+    assert commit.flushes.calls.total == 7
+    await commit.close()
 
 
 async def test_a_flush_waits_for_the_disk_only_where_that_is_required(own: Installation) -> None:
@@ -167,7 +187,7 @@ async def test_a_flush_cut_off_leaves_nobody_waiting(own: Installation) -> None:
     async with committing(own.url) as commit:
         await put(commit, "before")
         own.processes["store"].send_signal(signal.SIGSTOP)
-        calls = [put(commit, n) for n in range(1500)]
+        calls = [put(commit, n, value="x" * 100) for n in range(2500)]
         await asyncio.sleep(0)
         (flusher,) = (task for task in asyncio.all_tasks() if task.get_name() == "group-commit")
         flusher.cancel()

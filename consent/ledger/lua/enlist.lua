@@ -1,13 +1,16 @@
 -- enlist: record what a list says of many recipients. Each line is judged as `apply` judges a change; a line that says
 -- nothing new is left alone, so that a list may be read twice, or on from the middle.
 --   KEYS[1] log stream  [2] origins hash    then the opt-out zset of each campaign, then consent hashes
---   ARGV[1] number of campaigns C  [2] origin of what the list says  [3] origin of the news that somebody is kept out
---   ARGV[4] the via of that    then the campaigns, then for each consent hash the number of its lines, and for each line:
---     recipient; kind: status 'i' 'o', actor, 'd' dated or 'n' now, place of its campaign; at, or where it is known
---     besides since when that holds or when she was in before (unix s) 'at since in'; told, the origin at its end
+--   ARGV[1] number of campaigns  [2] number of kinds  [3] origin of what the list says
+--   ARGV[4] origin of the news that somebody is kept out  [5] the via of that
+--   then the campaigns; then of each kind: status 'i' 'o'; actor; 'd' dated or 'n' now; place of its campaign; how many ms
+--     after its date a line decides; told, in two parts: what is between the recipient and the date, and what is behind
+--   then for each consent hash the number of its lines, and for each line: recipient; kind; date (unix ms), or where
+--     more is known than fits into that 'date decides since in': since when it holds, when she was in before (unix s)
 --   returns {changed, confirmed, unchanged, older, kept out}: how many lines came to what
 -- Why one call for many: a trip, a sync and a call for each would cost more than all that is done for a line.
-local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT, LINE = 1, 2, 3, 4, 5, 4
+local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT = 1, 2, 3, 4, 5
+local KIND, LINE = 7, 3
 local TYPE = {i = 'consent.opted_in', o = 'consent.opted_out'}
 
 -- A recipient's own opt-out is claimed for her whenever it comes to light, or the account could undo it; but not one that
@@ -35,16 +38,22 @@ local function keep_out(list, line, before)
 end
 
 -- What `decide` does where nothing is known, at a third of the price: nearly every line of a first import comes here.
-local function begin(line, field)
-  local since, is_out, sequence = math.max(1, math.floor(line.at / 1000)), line.status == 'o', line.sequence + 1
+-- The date stays a text where it can: the store and Lua both spend more on reading and writing a number.
+local function begin(line, field, date, at)
+  local since, is_out, sequence = math.max(1, math.floor(at / 1000)), line.status == 'o', line.sequence + 1
   line.number = line.number or origin_number(line.origins, line.origin)
-  redis.call('XADD', line.log, '*', 'event', line.first .. sequence .. '\31' .. line.told)
+  redis.call('XADD', line.log, '*', 'event',
+    line.first .. sequence .. '\31' .. line.recipient .. line.middle .. date .. line.tail)
   local writes, listed = line.writes, line.listed
-  writes[#writes + 1] = field
-  writes[#writes + 1] = struct.pack(LAYOUT, line.status, line.actor, line.at, is_out and 0 or since, is_out and since or 0,
+  local count, listed_count = #writes, #listed
+  writes[count + 1] = field
+  writes[count + 2] = struct.pack(LAYOUT, line.status, line.actor, at, is_out and 0 or since, is_out and since or 0,
     sequence, line.number)
   line.sequence = sequence
-  if is_out then listed[#listed + 1], listed[#listed + 2] = since, line.recipient end
+  if is_out then
+    listed[listed_count + 1] = since > 1 and string.sub(date, 1, -4) or 1
+    listed[listed_count + 2] = line.recipient
+  end
 end
 
 -- An export knows more dates than one: since when a state holds that was confirmed later, and what was before.
@@ -58,19 +67,23 @@ local function amend(line, since, opted_in, is_changed)
   line.writes[#line.writes + 1], line.writes[#line.writes + 2] = field, pack_state(state)
 end
 
-local function enlist_line(list, line, field, before, when)
-  local since, opted_in
-  line.at = tonumber(when)
-  if not line.at then
-    local at
-    at, since, opted_in = string.match(when, '^(%d+) (%d*) (%d*)$')
-    line.at = tonumber(at)
+local function enlist_line(list, line, field, packed, said)
+  local date, at, since, opted_in = said, tonumber(said), nil, nil
+  if at then
+    at = at + line.rest
+    if not packed then
+      begin(line, field, date, at)
+      return CHANGED
+    end
+  else
+    date, at, since, opted_in = string.match(said, '^(%d+) (%d+) (%d*) (%d*)$')
+    at = tonumber(at)
   end
+  local before = unpack_state(packed)
+  line.at, line.told = at, line.recipient .. line.middle .. date .. line.tail
   local outcome = judged(before, line)
   if outcome == KEPT_OUT then
     keep_out(list, line, before)
-  elseif not before and not since then
-    begin(line, field)
   elseif outcome == CHANGED or outcome == CONFIRMED then
     local _, was_late = decide(line, line.campaign, line.optouts, before)
     if since and not was_late then amend(line, since, opted_in, outcome == CHANGED) end
@@ -78,47 +91,58 @@ local function enlist_line(list, line, field, before, when)
   return outcome
 end
 
--- What a kind says, worked out once for all lines that have it.
-local function kind_of(list, word)
-  local place = tonumber(string.sub(word, 4))
-  local kind = {status = string.sub(word, 1, 1), actor = string.sub(word, 2, 2), is_dated = string.sub(word, 3, 3) == 'd',
-    campaign = list.args[4 + place], optouts = list.keys[2 + place], listed = list.listed[place],
-    log = list.keys[1], origins = list.keys[2], origin = list.args[2]}
-  kind.type = TYPE[kind.status]
-  kind.first = table.concat({kind.type, kind.campaign, NAME[kind.status], NAME.u, 'c', ''}, '\31')
-  list.kinds[word] = kind
-  return kind
+-- What many lines have in common, worked out once; each line in turn is written into it.
+local function kinds_of(keys, args, campaigns, count, writes)
+  local kinds, listed = {}, {}
+  for place = 1, campaigns do listed[place] = {} end
+  for i = 1, count do
+    local at = 6 + campaigns + (i - 1) * KIND
+    local place = tonumber(args[at + 3])
+    local kind = {status = args[at], actor = args[at + 1], is_dated = args[at + 2] == 'd', rest = tonumber(args[at + 4]),
+      middle = args[at + 5], tail = args[at + 6], campaign = args[5 + place], optouts = keys[2 + place],
+      listed = listed[place], log = keys[1], origins = keys[2], origin = args[3], type = TYPE[args[at]],
+      writes = writes}
+    kind.first = table.concat({kind.type, kind.campaign, NAME[kind.status], NAME.u, 'c', ''}, '\31')
+    kind.separated = '\31' .. kind.campaign
+    kinds[tostring(i)] = kind
+  end
+  return kinds, listed
 end
 
+-- The tables are the same for all buckets of a call: to let them grow again and again would cost more than to clear them.
 local function enlist_bucket(list, key, first)
-  local args, kinds, lines, fields = list.args, list.kinds, {}, {'#'}
-  local count = tonumber(args[first])
-  for i = 1, count do
-    local at = first + 1 + (i - 1) * LINE
-    lines[i] = kinds[args[at + 1]] or kind_of(list, args[at + 1])
-    fields[i + 1] = args[at] .. '\31' .. lines[i].campaign
+  local args, kinds, counts, count = list.args, list.kinds, list.counts, tonumber(list.args[first])
+  local fields, writes, known, at = list.fields, list.writes, list.known, first + 1
+  for i = 2, count + 1 do
+    fields[i] = args[at] .. kinds[args[at + 1]].separated
+    at = at + LINE
   end
-  local packed, known, writes = redis.call('HMGET', key, unpack(fields)), {}, {}
+  local packed = redis.call('HMGET', key, unpack(fields, 1, count + 1))
   local sequence = tonumber(packed[1] or '0')
-  for i = 1, count do
-    local at, line, field, written = first + 1 + (i - 1) * LINE, lines[i], fields[i + 1], #writes
-    line.recipient, line.told, line.sequence, line.writes = args[at], args[at + 3], sequence, writes
-    local outcome = enlist_line(list, line, field, unpack_state(known[field] or packed[i + 1]), args[at + 2])
-    list.counts[outcome] = list.counts[outcome] + 1
+  at = first + 1
+  for i = 2, count + 1 do
+    local line, field, written = kinds[args[at + 1]], fields[i], #writes
+    line.recipient, line.sequence = args[at], sequence
+    local outcome = enlist_line(list, line, field, known[field] or packed[i], args[at + 2])
+    counts[outcome] = counts[outcome] + 1
     sequence = line.sequence
     if #writes > written then known[field] = writes[#writes] end
+    at = at + LINE
   end
   if writes[1] then redis.call('HSET', key, '#', sequence, unpack(writes)) end
-  return first + 1 + count * LINE
+  for i = #writes, 1, -1 do writes[i] = nil end
+  return at
 end
 
 local function enlist(keys, args)
-  local campaigns = tonumber(args[1])
-  local list = {keys = keys, args = args, kept_out = args[3], via = args[4], kinds = {}, listed = {}, counts = {0, 0, 0, 0, 0}}
-  for place = 1, campaigns do list.listed[place] = {} end
-  local first = 5 + campaigns
+  local campaigns, count = tonumber(args[1]), tonumber(args[2])
+  local writes = {}
+  local kinds, all_listed = kinds_of(keys, args, campaigns, count, writes)
+  local list = {args = args, kinds = kinds, kept_out = args[4], via = args[5], counts = {0, 0, 0, 0, 0},
+    fields = {'#'}, writes = writes, known = {}}
+  local first = 6 + campaigns + count * KIND
   for slot = 3 + campaigns, #keys do first = enlist_bucket(list, keys[slot], first) end
-  for place, listed in ipairs(list.listed) do
+  for place, listed in ipairs(all_listed) do
     if listed[1] then redis.call('ZADD', keys[2 + place], unpack(listed)) end
   end
   return list.counts
