@@ -8,7 +8,7 @@ import structlog
 from config import sections
 from config.background import persist
 from config.client_certificates import unpresentable
-from config.clock import steady_clock, system_clock
+from config.clock import system_clock
 from config.metrics import Vitals, exposition
 from config.notify import notifying
 from config.probes import internal_port
@@ -82,7 +82,7 @@ class Dispatcher:
             internal_port(where.host, where.port, lambda: self._unready, counted),
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
-            deliver = tasks.create_task(persist("deliver", lambda: self._delivering.turn(steady_clock)))
+            deliver = tasks.create_task(persist("deliver", self._delivering.turn))
             heart = tasks.create_task(persist("renew leases", self._delivering.heartbeat))
             log.info("dispatcher.running", partitions=self._store.partitions, concurrency=where.concurrency)
             await stop.wait()

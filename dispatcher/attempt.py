@@ -141,7 +141,7 @@ class Attempts:
                 continue
             if settled is not None and cause:
                 self._tally.gave_up(lease.endpoint, cause)
-            if settled is None:
+            if settled is None and attempt.attempted:  # another dispatcher makes the same request
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
             return settled
         log.warning("delivery.left_to_its_lease", delivery=lease.event_id, endpoint=lease.endpoint)

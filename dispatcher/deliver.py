@@ -7,6 +7,8 @@ What waits for an endpoint's rate or breaker is not claimed at all: it stays due
 
 A delivery's request and its settling are two things: the slot is free as soon as the answer is there, while the lane
 stays closed until the store has it. Order needs the second, throughput the first.
+
+Who was frozen for longer than a lease finds its leases with others: what it had not begun then, it does not begin.
 """
 
 import asyncio
@@ -18,10 +20,10 @@ from functools import partial
 
 import structlog
 
-from config.clock import system_clock
+from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import Order, Queue, Standing
+from consent.ledger import LEASE_MS, Order, Queue, Standing
 from consent.model import EndpointId, Lease, Millis, Partition, UnixMs
 from dispatcher.agenda import Agenda
 from dispatcher.attempt import AT_ONCE, Attempts
@@ -42,26 +44,35 @@ _HEARTBEAT_S = 1.5
 _RETRIES_FIRST = 4
 """Every so many claims."""
 
-Clock = Callable[[], UnixMs]
-
 
 @dataclass(slots=True, eq=False)
 class _Holding:
     """A delivery that is ours until it is settled."""
 
     lease: Lease
+    until: UnixMs
+    """Nobody else has it before, by the clock of the loop."""
     task: asyncio.Task[None] | None = None
     """None while it waits for a slot."""
 
 
 class Delivering:
     def __init__(
-        self, queue: Queue, attempts: Attempts, gate: Gate, deadline: Deadline, *, partitions: int, concurrency: int
+        self,
+        queue: Queue,
+        attempts: Attempts,
+        gate: Gate,
+        deadline: Deadline,
+        *,
+        partitions: int,
+        concurrency: int,
+        clock: Callable[[], UnixMs] = steady_clock,
     ) -> None:
         self._queue = queue
         self._attempts = attempts
         self._gate = gate
         self._deadline = deadline
+        self._clock = clock
         self._partitions = [Partition(p) for p in range(partitions)]
         self._agenda = Agenda()
         self._slots: Slots[_Holding] = Slots(concurrency)
@@ -107,24 +118,28 @@ class Delivering:
         self._is_stopping = True
         self.wake()
 
-    async def turn(self, clock: Clock) -> float | None:
+    async def turn(self) -> float | None:
         """One round. Returns 0, for it has waited itself; None once there shall be no more."""
         self._awake.clear()
         if self._is_stopping:
             return None
-        if clock() >= self._look_at:
-            self._look_at = await self._look_around(clock)
-        if await self._claim(clock):
-            self._start(clock)
+        if self._clock() >= self._look_at:
+            self._look_at = await self._look_around()
+        if await self._claim():
+            self._start()
             return 0
-        rest = self._agenda.rest(self.directory.endpoints, clock(), longest=_LOOK_EVERY_MS)
-        await self._sleep(min(rest, max(self._look_at - clock(), 0)) / 1000)
+        rest = self._agenda.rest(self.directory.endpoints, self._clock(), longest=_LOOK_EVERY_MS)
+        await self._sleep(min(rest, max(self._look_at - self._clock(), 0)) / 1000)
         return 0
 
     async def heartbeat(self) -> float:
         """Keep the leases of all that is held."""
-        if self._held:
-            await self._queue.renew([holding.lease for holding in self._held])
+        now = self._clock()
+        held = [holding for holding in self._held if holding.task or holding.until > now]
+        if held:
+            await self._queue.renew([holding.lease for holding in held])
+            for holding in held:
+                holding.until = UnixMs(now + LEASE_MS)
         return _HEARTBEAT_S
 
     async def drain(self, grace: float) -> None:
@@ -145,25 +160,25 @@ class Delivering:
             log.warning("deliveries.released", count=len(left) - failed, left_to_their_leases=failed)
         self._held.clear()
 
-    async def _look_around(self, clock: Clock) -> UnixMs:
+    async def _look_around(self) -> UnixMs:
         """Returns when to do so again: when the first lease that is held by anybody runs out, or routinely."""
         asked = self._agenda.notes
         looks = await asyncio.gather(*(self._queue.look(partition) for partition in self._partitions))
         for look in looks:
-            self._agenda.looked(look, clock(), asked=asked)
+            self._agenda.looked(look, self._clock(), asked=asked)
             if look.expired and (reaped := await self._queue.reap(look)):
                 log.warning("leases.reaped", partition=look.partition, count=reaped)
                 for endpoint, _ in look.expired:
                     self._agenda.note(look.partition, endpoint)
         await self._deadline.looked(looks, self.directory.endpoints)
         leases_left = [look.first_expiry - look.now for look in looks if look.first_expiry is not None]
-        return UnixMs(clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
+        return UnixMs(self._clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
 
-    async def _claim(self, clock: Clock) -> bool:
+    async def _claim(self) -> bool:
         """Whether anything was worth asking for."""
         endpoints = self.directory.endpoints
         room, retries = self._slots.room_for(endpoints), self._slots.retries_for(endpoints)
-        planned = plan_claims(self._agenda.due(clock()), room, retries, free=self._slots.free)
+        planned = plan_claims(self._agenda.due(self._clock()), room, retries, free=self._slots.free)
         if not planned:
             return False
         token = secrets.token_hex(8)
@@ -171,7 +186,7 @@ class Delivering:
         for name, grant in admission.grants.items():
             if grant.again_at is not None:
                 self._agenda.hold(name, grant.again_at)
-        asked = self._agenda.notes
+        asked, asked_at = self._agenda.notes, self._clock()
         found = await asyncio.gather(
             *(
                 self._queue.claim(partition, wanted, token=token, first=self._first())
@@ -179,9 +194,9 @@ class Delivering:
             )
         )
         for partition, claimed in zip(admission.claims, found, strict=True):
-            self._agenda.claimed(partition, claimed, clock(), asked=asked)
+            self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
             for lease in claimed.leases:
-                holding = _Holding(lease)
+                holding = _Holding(lease, UnixMs(asked_at + LEASE_MS))
                 self._held.add(holding)
                 self._slots.join(holding)
         if admission.grants:
@@ -203,20 +218,20 @@ class Delivering:
         else:
             self._agenda.release(name)
 
-    def _start(self, clock: Clock) -> None:
+    def _start(self) -> None:
         for holding in self._slots.start(self.directory.endpoints):
-            holding.task = asyncio.create_task(self._deliver(holding.lease, clock))
+            holding.task = asyncio.create_task(self._deliver(holding))
             holding.task.add_done_callback(partial(self._end, holding))
 
-    async def _deliver(self, lease: Lease, clock: Clock) -> None:
-        attempt = AT_ONCE
+    async def _deliver(self, holding: _Holding) -> None:
+        lease, attempt = holding.lease, AT_ONCE
         try:
-            if self._gate.lets(lease):
+            if holding.until > self._clock() and self._gate.lets(lease):
                 attempt = await self._attempts.make(lease, self.directory, system_clock)
         finally:
             self._slots.answered(lease.endpoint, attempt.took_ms)
-            self._start(clock)
-        if self._gate.hear(lease, attempt.said, clock()):
+            self._start()
+        if self._gate.hear(lease, attempt.said, self._clock()):
             settled, _ = await asyncio.gather(self._attempts.settle(lease, attempt), self._report(lease.endpoint))
         else:
             settled = await self._attempts.settle(lease, attempt)
@@ -229,7 +244,7 @@ class Delivering:
         if self._gate.standing(name).shut_until != before.shut_until:
             self._heed(name)
 
-    def _end(self, holding: "_Holding", task: asyncio.Task[None]) -> None:
+    def _end(self, holding: _Holding, task: asyncio.Task[None]) -> None:
         lease = holding.lease
         self._held.discard(holding)
         self._slots.settled(lease)

@@ -6,13 +6,12 @@ from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
-from config.clock import system_clock
+from config.clock import steady_clock, system_clock
 from consent.directory import Directory
-from consent.ledger import Backlog, Health, HealthRules, Ledger, Queue, Store
-from consent.model import Endpoint, Millis, Msisdn, Partition
+from consent.ledger import LEASE_MS, Backlog, Health, HealthRules, Ledger, Queue, Store
+from consent.model import Endpoint, Millis, Msisdn, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
@@ -21,6 +20,7 @@ from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
 from tests.builders import a_delivery, a_stop, an_endpoint
 from tests.e2e.installation import eventually
+from tests.listening import listening
 
 NUMBERS = [Msisdn(f"1650242{n:04}") for n in range(10)]
 
@@ -54,10 +54,7 @@ class Sink:
 @pytest.fixture
 async def sink() -> AsyncIterator[Sink]:
     sink = Sink()
-    application = web.Application()
-    application.router.add_post("/hook", sink.take)
-    async with TestServer(application) as server:
-        sink.url = str(server.make_url("/hook"))
+    async with listening(sink.take) as sink.url:
         yield sink
         sink.may_answer.set()
 
@@ -71,7 +68,12 @@ def crm(sink: Sink) -> Endpoint:
 async def build(queue: Queue, health: Health, crm: Endpoint) -> AsyncIterator[Build]:
     async with Sender(timeout=Millis(5000), egress_allow=(ip_network("127.0.0.0/8"),)) as sender:
 
-        def delivering(*, concurrency: int = 100, schedule: tuple[int, ...] = (0, 50, 3_600_000)) -> Delivering:
+        def delivering(
+            *,
+            concurrency: int = 100,
+            schedule: tuple[int, ...] = (0, 50, 3_600_000),
+            clock: Callable[[], UnixMs] = steady_clock,
+        ) -> Delivering:
             policy = RetryPolicy(schedule=tuple(map(Millis, schedule)), jitter_ratio=0)
             built = Delivering(
                 queue,
@@ -80,6 +82,7 @@ async def build(queue: Queue, health: Health, crm: Endpoint) -> AsyncIterator[Bu
                 Deadline(queue, health, Millis(600_000)),
                 partitions=4,
                 concurrency=concurrency,
+                clock=clock,
             )
             built.directory = Directory.of(1, endpoints=[crm])
             return built
@@ -102,7 +105,7 @@ def order(ledger: Ledger, queue: Queue, crm: Endpoint) -> Order:
 
 async def turn(delivering: Delivering) -> float | None:
     async with asyncio.timeout(5):
-        return await delivering.turn(system_clock)
+        return await delivering.turn()
 
 
 async def test_what_is_due_is_delivered(
@@ -226,6 +229,27 @@ async def test_a_heartbeat_keeps_the_leases_of_slow_attempts(
     assert await expiries(store) == []
 
 
+async def test_who_was_frozen_for_longer_than_a_lease_begins_nothing_that_others_may_have(
+    build: Build, order: Order, sink: Sink, backlog: Backlog, store: Store, crm: Endpoint
+) -> None:
+    frozen_for = 0
+    delivering = build(concurrency=1, clock=lambda: UnixMs(steady_clock() + frozen_for))
+    await order(3)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 1)
+    assert len(await expiries(store)) == 3
+    await expire_leases(store)
+
+    frozen_for = LEASE_MS
+    await delivering.heartbeat()
+
+    assert sum(expiry > system_clock() for expiry in await expiries(store)) == 1
+    sink.may_answer.set()
+    await eventually(lambda: nothing_is_leased(store))
+    assert sink.answered == 1
+    assert [(owed.state, owed.attempts) for owed in await backlog.owed(crm.id)] == [("due", 0)] * 2
+
+
 async def test_a_heart_with_nothing_to_keep_beats_on(build: Build) -> None:
     assert 0 < await build().heartbeat() < 8
 
@@ -266,6 +290,10 @@ async def expire_leases(store: Store) -> None:
     for keys in store.keys:
         for lease in await store.redis.zrange(keys.leased, 0, -1):
             await store.redis.zadd(keys.leased, {lease: 1})
+
+
+async def nothing_is_leased(store: Store) -> bool:
+    return not await expiries(store)
 
 
 async def expiries(store: Store) -> list[float]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 
@@ -31,6 +30,7 @@ from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
 from tests.builders import SECRET, a_start, a_stop, an_endpoint
 from tests.e2e.installation import eventually
+from tests.listening import listening
 
 RULES = HealthRules(breaker_failures=5, breaker_wait=Millis(200), breaker_longest=Millis(400), failing_for=Millis(0))
 TIMEOUT, LONG = Millis(2000), Millis(600_000)
@@ -110,7 +110,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(persist("deliver", lambda: self.delivering.turn(system_clock)))
+            tasks.create_task(persist("deliver", self.delivering.turn))
             tasks.create_task(persist("route events", self._distributing.step))
             tasks.create_task(persist("renew leases", self.delivering.heartbeat))
             while True:
@@ -125,10 +125,8 @@ Record = Callable[..., Awaitable[None]]
 @pytest.fixture
 async def endpoints() -> AsyncIterator[Endpoints]:
     built = Endpoints()
-    application = web.Application()
-    application.router.add_post("/{name}", built.take)
-    async with TestServer(application) as server:
-        built.url = str(server.make_url("/"))
+    async with listening(built.take, path="/{name}") as url:
+        built.url = url.removesuffix("{name}")
         yield built
 
 
