@@ -181,6 +181,14 @@ async def test_nothing_but_failures_for_too_long_disables_it(health: Health, reg
     assert await types_of(health) == [EventType.ENDPOINT_FAILING, EventType.ENDPOINT_DISABLED]
 
 
+async def test_less_than_an_hour_is_told_in_minutes(health: Health, registry: Registry) -> None:
+    await registry.put(an_endpoint("crm"))
+
+    await fail_for(health, Millis(40 * 60_000))
+
+    assert (await registry.directory()).endpoints[CRM].disabled == "nothing was delivered for 40 min: http_500"
+
+
 async def test_failures_far_apart_do_not_belong_together(health: Health, registry: Registry) -> None:
     await registry.put(an_endpoint("crm"))
     rules = replace(DISABLING, disable_after=Millis(20))
@@ -201,6 +209,15 @@ async def test_who_is_gone_is_disabled_at_once_and_once(health: Health, registry
     assert (await registry.directory()).endpoints[CRM].disabled == "gone"
     assert await registry.version() == before + 1
     assert await types_of(health) == [EventType.ENDPOINT_DISABLED]
+
+
+async def test_who_has_not_heard_that_it_is_disabled_sends_nothing_either(health: Health, registry: Registry) -> None:
+    await registry.put(an_endpoint("crm"))
+
+    await fail_for_hours(health, 3)
+
+    assert (await health.standings())[CRM].opened
+    assert not (await health.start_afresh(CRM)).opened
 
 
 async def test_what_comes_in_late_neither_enables_nor_recovers_it(health: Health, registry: Registry) -> None:
@@ -308,13 +325,19 @@ def standing_time(standing: Standing) -> UnixMs:
 
 
 async def fail_for_hours(health: Health, hours: int) -> None:
-    standing = await reported(health, FAILED, FAILED, rules=DISABLING)
+    await fail_for(health, Millis(hours * 3_600_000))
+
+
+async def fail_for(health: Health, long: Millis) -> None:
+    """Just so long that it is disabled."""
+    rules = replace(DISABLING, disable_after=long)
+    standing = await reported(health, FAILED, FAILED, rules=rules)
     assert standing.failing_since is not None
-    began = standing.failing_since - hours * 3_600_000
+    began = standing.failing_since - long
     text = await health._store.redis.hget(HEALTH, CRM)
     long_ago = text.replace(f'"since":{standing.failing_since}'.encode(), f'"since":{began}'.encode())
     await health._store.redis.hset(HEALTH, CRM, long_ago)
-    await reported(health, FAILED, rules=DISABLING)
+    await reported(health, FAILED, rules=rules)
 
 
 async def rewind(health: Health, standing: Standing) -> None:

@@ -11,14 +11,23 @@ local function rules_of(args)
     failing_after = tonumber(args[11]), failing_for = tonumber(args[12]), disable_after = tonumber(args[13])}
 end
 
-local function disable_sick(keys, endpoint, health, now)
+-- Its breaker stays open until everybody knows: who has not heard of it yet would go on trying. Who enables it starts
+-- afresh (lua/forgive.lua).
+local function disable_sick(keys, endpoint, health, rules, now)
+  local opened = math.max(health.opened, 1)
   becomes(health, 'disabled', now)
   forget_failures(health)
+  shut(health, opened, rules.wait, now)
   enroll({keys[2], keys[3], keys[4]}, {endpoint, health.reason, 'new'})
 end
 
+local function in_words(ms)
+  if ms < 3600000 then return math.floor(ms / 60000) .. ' min' end
+  return math.floor(ms / 3600000) .. ' h'
+end
+
 local function report(keys, args)
-  local endpoint, now = args[1], now_ms()
+  local endpoint, now, rules = args[1], now_ms(), rules_of(args)
   local before = redis.call('HGET', keys[1], endpoint)
   local told = {failed = tonumber(args[3]), reason = args[4], probe = args[5], pause = tonumber(args[6])}
   if not before and told.failed == 0 and args[7] ~= '1' then return '' end
@@ -33,10 +42,10 @@ local function report(keys, args)
   if told.probe ~= '' and told.probe == health.probe and told.failed == 0 then health.probe = '' end
   if args[7] == '1' then
     health.reason = told.reason
-    disable_sick(keys, endpoint, health, now)
-  elseif told.failed > 0 and suffer(health, told, rules_of(args), now) == 'disabled' then
-    health.reason = 'nothing was delivered for ' .. math.floor((now - health.since) / 3600000) .. ' h: ' .. health.reason
-    disable_sick(keys, endpoint, health, now)
+    disable_sick(keys, endpoint, health, rules, now)
+  elseif told.failed > 0 and suffer(health, told, rules, now) == 'disabled' then
+    health.reason = 'nothing was delivered for ' .. in_words(now - health.since) .. ': ' .. health.reason
+    disable_sick(keys, endpoint, health, rules, now)
   end
   local after = write_health(health)
   if after then redis.call('HSET', keys[1], endpoint, after) else redis.call('HDEL', keys[1], endpoint) end
