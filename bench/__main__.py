@@ -17,6 +17,7 @@ from bench.peers import INSTALL, missing
 
 BENCHMARKS = {
     "ingest": ("ingest",),
+    "workers": ("workers",),
     "check": ("check",),
     "optouts": ("optouts",),
     "imports": ("imports",),

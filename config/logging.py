@@ -46,12 +46,13 @@ def _filtering(level: str) -> type[FilteringBoundLogger]:
     return structlog.make_filtering_bound_logger(_LEVELS[level])
 
 
-def configure(log: Log, *, stream: TextIO | None = None) -> Verbosity:
-    """Once, at the start of the process, before the first line is logged: loggers keep what they find then."""
+def configure(log: Log, *, stream: TextIO | None = None, worker: int | None = None) -> Verbosity:
+    """Once, at the start of the process, before the first line is logged: loggers keep what they find then. `worker`,
+    where there are several, is on each line."""
     target = sys.stderr if stream is None else stream
     verbosity = Verbosity(log.level)
     structlog.configure(
-        processors=pipeline(log, is_terminal=target.isatty()),
+        processors=[*_numbered(worker), *pipeline(log, is_terminal=target.isatty())],
         wrapper_class=verbosity.wrapper,
         logger_factory=structlog.WriteLoggerFactory(target),
         cache_logger_on_first_use=True,
@@ -72,6 +73,17 @@ def pipeline(log: Log, *, is_terminal: bool) -> list[Processor]:
         _cleaner(mask_numbers=log.mask_numbers),
         readable(with_colours=is_terminal) if for_people else as_json,
     ]
+
+
+def _numbered(worker: int | None) -> list[Processor]:
+    if worker is None:
+        return []
+
+    def number(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        fields["worker"] = worker
+        return fields
+
+    return [number]
 
 
 class Forward(logging.Handler):

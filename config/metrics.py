@@ -96,7 +96,11 @@ def histogram(
     return family
 
 
-def exposition(*collectors: Collector, refresh: Callable[[], Awaitable[None]] | None = None) -> Handler:
+def exposition(
+    *collectors: Collector,
+    refresh: Callable[[], Awaitable[None]] | None = None,
+    process: CollectorRegistry | None = REGISTRY,
+) -> Handler:
     """Answers /metrics: what collectors say, behind what prometheus-client knows of any Python process. `refresh` is
     awaited before, for what has to be asked for."""
     ours = CollectorRegistry()
@@ -106,7 +110,7 @@ def exposition(*collectors: Collector, refresh: Callable[[], Awaitable[None]] | 
     async def answer(_: web.BaseRequest) -> web.Response:
         if refresh is not None:
             await refresh()
-        body = generate_latest(REGISTRY) + generate_latest(ours)
+        body = (generate_latest(process) if process else b"") + generate_latest(ours)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return answer

@@ -5,9 +5,11 @@ aiohttp's low-level server: a path is looked up in a table. An Application's rou
 """
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import HttpVersion11, web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -17,6 +19,9 @@ Readiness = Callable[[], str | None]
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Routes = Mapping[str, Handler]
 """Path -> who answers a GET or HEAD of it."""
+
+PROCESS = "Consent-Relay-Process"
+"""Of an answer at a worker's socket: which process gave it. Who was started again is another one."""
 
 _MAX_BODY = 1024 * 1024
 
@@ -66,13 +71,20 @@ def server_of(handler: Handler, *, max_body: int) -> web.Server:
 
 
 @asynccontextmanager
-async def internal_port(host: str, port: int, readiness: Readiness, counted: Handler = metrics) -> AsyncIterator[None]:
+async def internal_port(
+    host: str, port: int, readiness: Readiness, counted: Handler = metrics, *, socket: Path | None = None
+) -> AsyncIterator[None]:
+    """At `socket` instead, where there is one: as a worker's parent wants it."""
     routes = {**probes(readiness), "/metrics": counted}
+    process = secrets.token_hex(8)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await answer(request, routes)
+        response = await answer(request, routes)
+        if socket is not None:
+            response.headers[PROCESS] = process
+        return response
 
-    async with listening(handle, host, port):
+    async with listening(handle, host, port) if socket is None else _listening_at(handle, socket):
         yield
 
 
@@ -82,11 +94,24 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Serve; yields the port, which the system chose if `port` is 0. On the way out: stop accepting, let requests under
     way end within `grace` seconds, close."""
+    async with _serving(handler, max_body=max_body, grace=grace) as runner:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield int(runner.addresses[0][1])
+
+
+@asynccontextmanager
+async def _listening_at(handler: Handler, socket: Path) -> AsyncIterator[None]:
+    async with _serving(handler, max_body=_MAX_BODY, grace=5.0) as runner:
+        await web.UnixSite(runner, socket).start()
+        yield
+
+
+@asynccontextmanager
+async def _serving(handler: Handler, *, max_body: int, grace: float) -> AsyncIterator[web.ServerRunner]:
     runner = web.ServerRunner(server_of(handler, max_body=max_body), handle_signals=False, shutdown_timeout=grace)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
-        yield int(runner.addresses[0][1])
+        yield runner
     finally:
         await runner.cleanup()
 

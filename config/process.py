@@ -5,7 +5,9 @@ import gc
 import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -19,13 +21,33 @@ _YOUNG_OBJECTS = 20_000
 every few requests; cycles are rare here and can wait."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One of several processes that do the same, under a parent that speaks for them (console/workers.py)."""
+
+    number: int
+    socket: Path
+    """Where the parent asks how it is, in place of an internal port."""
+
+
+def worker_in(arguments: Sequence[str]) -> Worker | None:
+    """As its parent says it: `python -m receiver 2 /tmp/…/2.sock`. None for a process that stands alone."""
+    match arguments:
+        case [number, socket]:
+            return Worker(number=int(number), socket=Path(socket))
+        case _:
+            return None
+
+
 def own_name() -> str:
     """Of this process alone, also after a restart with the same number: a container's first process always has one."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
-def run(serve: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings) -> None:
-    verbosity = configure(settings.log)
+def run(
+    serve: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings, worker: Worker | None = None
+) -> None:
+    verbosity = configure(settings.log, worker=worker.number if worker else None)
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,6 +1,5 @@
 """Which processes make a whole installation, and what happens before the first webhook? Store, registry, the rest."""
 
-import asyncio
 import os
 import secrets
 import sys
@@ -9,12 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import aiohttp
-
 from config import console_token
 from config.secret_keys import ensure_key
 from config.settings import Settings
-from consent.errors import StoreUnavailable
 from consent.model import Source
 from console import applying, demo, embedded
 from console.addresses import local_url
@@ -22,10 +18,7 @@ from console.applying import Step
 from console.child import Child
 from console.desk import Desk
 from console.lookup import sources_of
-
-_SILENT_S = 30.0
-_POLL_S = 0.05
-_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5)
+from console.waiting import wait_ready
 
 
 @dataclass(slots=True)
@@ -94,28 +87,6 @@ async def prepare(settings: Settings, beginning: Beginning, *, may_demonstrate: 
         await applying.note(beginning.steps, desk.acting_as("up"), store)
         beginning.sources = sources_of(await registry.directory())
     beginning.console_token = console_token.ensure_token(settings)
-
-
-async def wait_ready(url: str) -> None:
-    """As long as it answers that it is not ready yet, its own log says why: wait. Silence is another matter."""
-    clock = asyncio.get_running_loop().time
-    silent_since = clock()
-    async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session:
-        while clock() - silent_since < _SILENT_S:
-            status = await _status(session, f"{url}/readyz")
-            if status == 200:
-                return
-            silent_since = clock() if status else silent_since
-            await asyncio.sleep(_POLL_S)
-    raise StoreUnavailable(f"nothing answers at {url} within {_SILENT_S:g} s")
-
-
-async def _status(session: aiohttp.ClientSession, url: str) -> int | None:
-    try:
-        async with session.get(url) as response:
-            return response.status
-    except (aiohttp.ClientError, TimeoutError):
-        return None
 
 
 def _module(name: str) -> list[str]:

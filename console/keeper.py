@@ -28,7 +28,10 @@ class Keeper:
         self._hurry = hurry
         self._ending = asyncio.Event()
         self._is_ready = False
-        self._listening: Process | None = None
+        self._settled: Process | None = None
+        self.name = child.name
+        self.deaths = 0
+        """How often it ended though nobody had told it to."""
         self.begun = asyncio.Event()
         """Set when the child was ready for the first time, or failed before: look at `failure`."""
         self.failure: Misconfigured | None = None
@@ -49,9 +52,18 @@ class Keeper:
 
     def pass_on(self, number: signal.Signals) -> None:
         """To a child that runs and knows what is meant."""
-        if self._listening is not None:
+        if self._settled is not None and self._child.heeds_log_signals:
             with contextlib.suppress(ProcessLookupError):
-                self._listening.send_signal(number)
+                self._settled.send_signal(number)
+
+    def abort(self) -> None:
+        """End a child that was ready and hangs. It may say where (PYTHONFAULTHANDLER), and is started again."""
+        if (process := self._settled) is not None:
+            self._settled = None
+            log.error("process.silent", name=self.name, pid=process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGABRT)
+            asyncio.get_running_loop().call_later(_LAST_WORDS_S, _kill_unless_ended, process)
 
     async def _prepare(self) -> None:
         if self._child.prelude is None:
@@ -88,7 +100,7 @@ class Keeper:
                 for task in (words, *others):
                     task.cancel()
         finally:
-            self._listening = None
+            self._settled = None
             _kill_group(process)
             await process.wait()
             self._lifeline.forget(process.pid)
@@ -108,7 +120,7 @@ class Keeper:
             _kill_group(process)
         else:
             self._is_ready = True
-            self._listening = process if self._child.heeds_log_signals else None
+            self._settled = process
             self.begun.set()
 
     async def _end_when_told(self, process: Process) -> None:
@@ -123,6 +135,7 @@ class Keeper:
         if self._ending.is_set():
             log.info("process.stopped", name=self._child.name, pid=process.pid, **how)
         else:
+            self.deaths += 1
             log.error("process.died", name=self._child.name, pid=process.pid, **how)
             self._fail("ended before it was ready: see what it said above")
 
@@ -159,6 +172,11 @@ def _kill_group(process: Process) -> None:
     """The child and whatever it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _kill_unless_ended(process: Process) -> None:
+    if process.returncode is None:
+        _kill_group(process)
 
 
 def _how(returncode: int | None) -> dict[str, str | int | None]:

@@ -15,21 +15,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import TracebackType
 
 _GRACE_S = 10.0
 _POLL_S = 0.02
+_TOGETHER = "together"
 
 
 class Lifeline:
     """The supervisor's end: says which processes to stop when it is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, together: bool = False) -> None:
+        """Where none stands on another, all are stopped together."""
+        self._words = [_TOGETHER] if together else []
         self._watched: list[int] = []
 
     def __enter__(self) -> "Lifeline":
-        self._process = _start()
+        self._process = _start(self._words)
         return self
 
     def __exit__(
@@ -54,13 +57,14 @@ class Lifeline:
             _write(self._process, line)
         except BrokenPipeError:  # somebody killed it; the next one hears everything again
             _close(self._process)
-            self._process = _start()
+            self._process = _start(self._words)
             _write(self._process, "".join(f"+{pid}\n" for pid in self._watched))
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(words: Sequence[str]) -> "subprocess.Popen[bytes]":
     # In a session of its own, where Ctrl-C does not reach it.
-    return subprocess.Popen([sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True)
+    command = [sys.executable, "-I", "-S", __file__, *words]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _write(process: "subprocess.Popen[bytes]", text: str) -> None:
@@ -84,10 +88,14 @@ def main() -> None:
     for line in sys.stdin:
         pid = int(line[1:])
         watched = [*watched, pid] if line[0] == "+" else [other for other in watched if other != pid]
-    _stop_all(reversed(watched))
+    _stop_all(watched[::-1], together=_TOGETHER in sys.argv[1:])
 
 
-def _stop_all(pids: Iterable[int]) -> None:
+def _stop_all(pids: Sequence[int], *, together: bool) -> None:
+    if together:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)

@@ -24,9 +24,12 @@ class Supervisor:
         *,
         policy: RestartPolicy | None = None,
         when_running: Callable[[], None] = lambda: None,
+        together: bool = False,
     ) -> None:
-        """`when_running` is called once, as soon as every child is ready."""
+        """`when_running` is called once, as soon as every child is ready. Where none stands on another, they may be
+        stopped together."""
         self._children = children
+        self._together = together
         self._policy = policy or RestartPolicy()
         self._when_running = when_running
         self._hurry = asyncio.Event()
@@ -47,9 +50,20 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.pass_on(number)
 
+    def abort(self, name: str) -> None:
+        """End the child of this name, which hangs; it is started again."""
+        for keeper in self._keepers:
+            if keeper.name == name:
+                keeper.abort()
+
+    @property
+    def deaths(self) -> int:
+        """How often a child ended that nobody had told to."""
+        return sum(keeper.deaths for keeper in self._keepers)
+
     async def run(self) -> None:
         """Until stopped, by `stop` or a signal. Raises Misconfigured when a child fails before it was ever ready."""
-        with _calling_on_signals(self.stop), Lifeline() as lifeline:
+        with _calling_on_signals(self.stop), Lifeline(together=self._together) as lifeline:
             failure = await self._run(lifeline)
         if failure is not None:
             raise failure
@@ -70,6 +84,9 @@ class Supervisor:
                 self._when_running()
                 await self.stopping.wait()
             finally:
+                if self._together:
+                    for keeper, _ in kept:
+                        keeper.end()
                 for keeper, task in reversed(kept):
                     keeper.end()
                     await asyncio.wait({task})

@@ -12,7 +12,7 @@ from config.clock import system_clock
 from config.metrics import Vitals, exposition
 from config.notify import notifying
 from config.probes import internal_port
-from config.process import own_name
+from config.process import Worker, own_name
 from config.secret_keys import seals_of
 from config.settings import Settings
 from config.tracing import Traces
@@ -43,10 +43,18 @@ _LONGEST_WAIT = 30
 
 
 class Dispatcher:
-    def __init__(self, settings: Settings, store: Store, sender: Sender, traces: Traces | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        sender: Sender,
+        traces: Traces | None = None,
+        worker: Worker | None = None,
+    ) -> None:
         where = settings.dispatcher
         self._settings = settings
         self._store = store
+        self._worker = worker
         self._ledger = Ledger(store)
         self._registry = Registry(store, seals_of(settings.store))
         self._queue = Queue(store)
@@ -79,7 +87,13 @@ class Dispatcher:
         async with (
             asyncio.TaskGroup() as tasks,
             notifying(lambda: self._unready, stop),
-            internal_port(where.host, where.port, lambda: self._unready, counted),
+            internal_port(
+                where.host,
+                where.port,
+                lambda: self._unready,
+                counted,
+                socket=self._worker.socket if self._worker else None,
+            ),
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
             deliver = tasks.create_task(persist("deliver", self._delivering.turn))

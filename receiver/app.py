@@ -11,7 +11,7 @@ from config.clock import system_clock
 from config.metrics import Vitals, exposition
 from config.notify import notifying
 from config.probes import Handler, answer, internal_port, probes
-from config.process import own_name
+from config.process import Worker, own_name
 from config.secret_keys import seals_of
 from config.settings import Settings
 from config.tracing import Traces
@@ -33,10 +33,14 @@ log = structlog.get_logger()
 _CHECK_EVERY_S = 5.0
 _WATCH_MS = Millis(4000)
 _LONGEST_SWEEP_S = 10.0
+_WARM_UP_S = 5.0
+_WARM_UP_LOOK_S = 0.02
 
 
 class Receiver:
-    def __init__(self, settings: Settings, store: Store, traces: Traces | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, traces: Traces | None = None, worker: Worker | None = None
+    ) -> None:
         words = settings.keywords
         self._settings = settings
         self._store = store
@@ -46,6 +50,7 @@ class Receiver:
         self._ledger = Ledger(store)
         self._tally = Tally()
         self._traces = traces
+        self._worker = worker
         self._vitals = Vitals(store, lambda: self._unready)
         self._pulsing = Pulsing(
             Pulse(store), process=own_name(), kind="receiver", counted=self._tally.counters, clock=system_clock
@@ -108,15 +113,38 @@ class Receiver:
         async with (
             asyncio.TaskGroup() as tasks,
             notifying(lambda: self._unready, stop),
-            internal_port(where.internal_host, where.internal_port, lambda: self._unready, counted),
-            open_door(hooks, self._others(hooks), where.host, where.port, max_body=where.max_body) as port,
+            internal_port(
+                where.internal_host,
+                where.internal_port,
+                lambda: self._unready,
+                counted,
+                socket=self._worker.socket if self._worker else None,
+            ),
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
-            log.info("receiver.listening", host=where.host, port=port)
-            await stop.wait()
-            log.info("receiver.stopping")
-            for task in running:
-                task.cancel()
+            if self._worker:
+                await self._warm_up(stop)
+            async with open_door(
+                hooks,
+                self._others(hooks),
+                where.host,
+                where.port,
+                max_body=where.max_body,
+                is_shared=self._worker is not None,
+            ) as port:
+                log.info("receiver.listening", host=where.host, port=port)
+                await stop.wait()
+                log.info("receiver.stopping")
+                for task in running:
+                    task.cancel()
+
+    async def _warm_up(self, stop: asyncio.Event) -> None:
+        """A worker that is ready within moments takes its share of connections only then: until it is, those beside it
+        answer them, and better than by 503."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + _WARM_UP_S
+        while self._unready is not None and not stop.is_set() and clock() < until:  # noqa: ASYNC110 - it ends by itself
+            await asyncio.sleep(_WARM_UP_LOOK_S)
 
     def _upkeep(self) -> Iterator["asyncio._CoroutineLike[None]"]:
         yield persist("check the store", self._check)

@@ -189,14 +189,22 @@ class Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def open_door(
-    taker: Taker, handler: Handler, host: str, port: int, *, max_body: int, grace: float = 5.0
+    taker: Taker,
+    handler: Handler,
+    host: str,
+    port: int,
+    *,
+    max_body: int,
+    grace: float = 5.0,
+    is_shared: bool = False,
 ) -> AsyncIterator[int]:
     """Serve plain posts by `taker`, all else by `handler`. Yields the port. On the way out: stop accepting, let
-    requests under way be answered within `grace` seconds, close."""
+    requests under way be answered within `grace` seconds, close. A port that is shared has other workers at it, among
+    whom the system distributes connections; any other is ours alone, or an error."""
     loop = asyncio.get_running_loop()
     server = server_of(handler, max_body=max_body)
     door = Door(taker, server, max_body=max_body)
-    listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024)
+    listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024, reuse_port=is_shared)
     sweeping = loop.create_task(door.close_idle())
     try:
         yield int(listener.sockets[0].getsockname()[1])

@@ -16,6 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.watched import live_through_everything, watched
+from tests.workers.crewed import crew
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -89,6 +90,8 @@ async def test_every_metric_in_alarms_dashboard_and_docs_is_told_by_a_real_proce
         await live_through_everything(at)
         for text in (await at.metrics()).values():
             told.hear(text)
+        async with crew(at.here, "dispatcher", number=1) as dispatchers:
+            told.hear((await dispatchers.get("/metrics"))[1])
     told.labels["up"]["job"].add("consent-relay-receiver")
 
     all_labels = FROM_PROMETHEUS.union(*told.labels.values())
