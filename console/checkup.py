@@ -1,6 +1,6 @@
 """What does `doctor` make of what it sees? Facts in, findings out. Pure."""
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -10,17 +10,20 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from config.urls import without_secrets
 from consent.directory import Directory
-from consent.ledger import Server, unsafe
+from consent.ledger import Server, Standing, unsafe
+from consent.ledger.address import Cluster, Sentinels, location_of
 from consent.ledger.registry import Sealing
 from consent.ledger.sealing import Seals
-from consent.model import Endpoint
+from consent.model import Endpoint, EndpointId, UnixMs
 from console.addresses import console_url, public_url
 from console.lookup import source_name, sources_of
-from console.moments import roughly
+from console.moments import for_people, moment, roughly
+from console.remedies import remedy_of_reason
 from dispatcher.retry import RetryPolicy
 
 CLOCK_TOLERATED_MS = 1000
 CLOCK_UNBEARABLE_MS = 60_000
+MEMORY_TIGHT, MEMORY_SPENT = 0.8, 0.95
 CERTIFICATE_SOON = timedelta(days=21)
 _HERE = {"127.0.0.1", "::1", "localhost"}
 _NEVER_SIGNING = {"skycore"}
@@ -46,15 +49,47 @@ def bad(subject: str, text: str) -> Finding:
     return Finding(level="bad", subject=subject, text=text)
 
 
-def of_server(server: Server, settings: Settings) -> Iterator[Finding]:
-    durability = settings.store.durability
+def of_place(server: Server, place: str) -> Finding:
+    replicas = f", {server.replicas} replica{'' if server.replicas == 1 else 's'}" if server.replicas else ""
+    return ok("store", f"{server.name} {server.version} at {place}{replicas}")
+
+
+def of_server(server: Server, settings: Settings, name: str = "") -> Iterator[Finding]:
+    """Begin with its name, where there are several."""
+    of, durability = f"{name}: " if name else "", settings.store.durability
     dangers = unsafe(server, durability)
-    yield from (bad("durability", danger) for danger in dangers)
+    yield from (bad("durability", of + danger) for danger in dangers)
     kept = f"appendonly {'yes' if server.appendonly else 'no'}, appendfsync {server.appendfsync or 'not told'}"
     if durability == "memory":
-        yield warning("durability", f"memory: a power failure may cost a second of acknowledged events ({kept})")
+        yield warning("durability", f"{of}memory: a power failure may cost a second of acknowledged events ({kept})")
     elif not dangers:
-        yield ok("durability", f"{durability}: a 2xx means it is on disk ({kept}, {server.maxmemory_policy})")
+        yield ok("durability", f"{of}{durability}: a 2xx means it is on disk ({kept}, {server.maxmemory_policy})")
+    if server.most_memory:
+        yield of_memory(server, of)
+    if isinstance(location_of(settings.store.effective_url), Cluster | Sentinels):
+        yield from of_replicas(server, settings, of)
+
+
+def of_memory(server: Server, of: str) -> Finding:
+    share = server.used_memory / server.most_memory
+    limit = "maxmemory" if server.maxmemory else "its machine's memory"
+    told = f"{of}{server.used_memory / 2**20:,.0f} MiB, {share:.0%} of {limit}"
+    if share < MEMORY_TIGHT:
+        return ok("memory", told)
+    if share < MEMORY_SPENT:
+        return warning("memory", f"{told}: once it is full, every webhook is answered with 503; make room in time")
+    return bad("memory", f"{told}: once it is full, every webhook is answered with 503; make room now")
+
+
+def of_replicas(server: Server, settings: Settings, of: str) -> Iterator[Finding]:
+    """Where another server is meant to take over."""
+    if settings.store.durability == "replicated":
+        if server.replicas == 1:
+            yield warning(
+                "replicas", f"{of}the only one is lost with a failover, and then nothing is taken: add another one"
+            )
+    elif not server.replicas:
+        yield warning("replicas", f"{of}it has none: when its machine dies, nobody takes over")
 
 
 def of_layout(kept: str | None, settings: Settings) -> Finding:
@@ -94,8 +129,39 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
         yield bad("signatures", f"{_some(by_url)}: the provider signs the URL; set receiver.public_url to what it has")
     for endpoint in directory.endpoints.values():
         if endpoint.disabled:
-            yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}")
+            held = f"What it is owed is held: {_until_mended(endpoint.id)}"
+            yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}. {held}")
     yield from of_proxies(directory, settings)
+
+
+def of_endpoints(
+    directory: Directory,
+    standings: Mapping[EndpointId, Standing],
+    unheard: Mapping[EndpointId, UnixMs],
+    settings: Settings,
+    *,
+    now: UnixMs,
+) -> Iterator[Finding]:
+    """Is anybody not told who should be? `unheard`: when the oldest opt-out was recorded that each has not heard of."""
+    failing = {name: standings[name] for name in directory.endpoints if name in standings}
+    failing = {name: each for name, each in failing.items() if each.word == "failing"}
+    for name, standing in failing.items():
+        since = f" since {for_people(moment(standing.failing_since))}" if standing.failing_since else ""
+        remedy = remedy_of_reason(standing.reason)
+        yield bad(
+            "endpoint",
+            f"{name} is failing{since} ({standing.reason}){f': {remedy}' if remedy else ''}. {_until_mended(name)}",
+        )
+    deadline = settings.dispatcher.optout_deadline
+    overdue = {name: now - at for name, at in unheard.items() if name in directory.endpoints and now - at > deadline}
+    for name, waited in overdue.items():
+        yield bad(
+            "opt-outs",
+            f"{name} was not told of an opt-out of {roughly(waited)} ago, and may still text that person: "
+            f"`consent-relay endpoint show {name}` says why",
+        )
+    if directory.endpoints and not failing and not overdue:
+        yield ok("opt-outs", f"no endpoint is failing, and no opt-out waits longer than {roughly(deadline)}")
 
 
 def of_secrets(sealing: Sealing, seals: Seals, settings: Settings) -> Finding:
@@ -177,6 +243,10 @@ def _egress(allowed: Sequence[IPv4Network | IPv6Network]) -> Finding:
     if any(network.prefixlen == 0 for network in allowed):
         return warning("egress", f"notifications may go anywhere ({networks}): name your own networks instead")
     return ok("egress", f"notifications go to public addresses, and to {networks}")
+
+
+def _until_mended(name: EndpointId) -> str:
+    return f"`consent-relay endpoint test {name}` until it is delivered, then `consent-relay endpoint enable {name}`"
 
 
 def _counted(rows: Sized, noun: str) -> str:

@@ -10,10 +10,9 @@ import aiohttp
 from config.client_certificates import expiry, unpresentable
 from config.secret_keys import seals_of
 from config.settings import Settings, load
-from consent.errors import ConsentError, Misconfigured
+from consent.errors import ConsentError, Misconfigured, StoreUnavailable
 from consent.ledger import Store
 from consent.ledger.keys import REGISTRY_META
-from consent.ledger.store import inspect
 from consent.model import Endpoint
 from console import checkup
 from console.addresses import local_url
@@ -63,10 +62,13 @@ async def store(settings: Settings) -> AsyncIterator[Finding]:
 
 async def reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     """What is to be said of a store that answers."""
-    server = await inspect(store.redis)
-    yield ok("store", f"{server.name} {server.version} at {named(settings.store)}")
-    for finding in checkup.of_server(server, settings):
-        yield finding
+    for name, told in (await store.told()).items():
+        if isinstance(told, StoreUnavailable):
+            yield bad("store", f"{name} is a master and does not answer, so nothing of its numbers is taken: {told}")
+            continue
+        yield checkup.of_place(told, name or named(settings.store))
+        for finding in checkup.of_server(told, settings, name):
+            yield finding
     kept = await store.redis.hget(REGISTRY_META, "partitions")
     yield checkup.of_layout(kept.decode() if kept else None, settings)
     seconds, microseconds = await store.redis.time()

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from consent.ledger import Backlog, Health, Queue
-from consent.model import EndpointId, Partition, UnixMs
+from consent.ledger import Backlog, Glance, Health
+from consent.model import UnixMs
 from console import examination
 from console.checkup import Finding
 from console.desk import Desk
@@ -35,7 +35,7 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
     async with desk.reading() as store:
         directory, standings = await desk.registry(store).directory(), await Health(store).standings()
         depths = (await Backlog(store).depths(directory.endpoints)).values()
-        unheard = await oldest_unheard(Queue(store), list(directory.endpoints), store.partitions)
+        unheard = await Glance(store).unheard()
         findings = tuple([finding async for finding in examination.reached(store, desk.settings)])
     failing = tuple(
         sorted(name for name in directory.endpoints if name in standings and standings[name].word == "failing")
@@ -52,15 +52,6 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
         oldest_unheard_optout=moment(min(unheard.values())) if unheard else None,
         findings=findings,
     )
-
-
-async def oldest_unheard(queue: Queue, endpoints: list[EndpointId], partitions: int) -> dict[EndpointId, UnixMs]:
-    """When the oldest opt-out was recorded that each was not told of; none for who was told of all."""
-    oldest: dict[EndpointId, UnixMs] = {}
-    for partition in range(partitions if endpoints else 0):
-        for name, at in (await queue.oldest_unheard(Partition(partition), endpoints)).items():
-            oldest[name] = min(at, oldest.get(name, at))
-    return oldest
 
 
 def worst(findings: tuple[Finding, ...]) -> Level:

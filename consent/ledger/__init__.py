@@ -9,6 +9,7 @@ from consent.ledger.bookmarks import Bookmark, Bookmarks
 from consent.ledger.bulk import Bulk, Entry, Kind, Listed, Tally, Window
 from consent.ledger.commit import Durability
 from consent.ledger.feed import Feed, Page
+from consent.ledger.glance import Glance
 from consent.ledger.health import Grant, Health, HealthRules, Said, Standing, Transition, Wish
 from consent.ledger.ledger import HeldPart, Ledger, Waiting, Whole
 from consent.ledger.lookup import Lookup
@@ -34,6 +35,7 @@ __all__ = [
     "Durability",
     "Entry",
     "Feed",
+    "Glance",
     "Grant",
     "Health",
     "HealthRules",

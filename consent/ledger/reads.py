@@ -29,6 +29,9 @@ class Reads:
     def ask(self, commands: Sequence[bytes]) -> "asyncio.Future[list[Reply]]":
         """The replies to packed commands that change nothing, in order. StoreUnavailable if one of them failed."""
         replies: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        if not commands:
+            replies.set_result([])
+            return replies
         self._waiting.append((commands, replies))
         if self._trips is None:
             self._trips = asyncio.create_task(self._travel(), name="reads")

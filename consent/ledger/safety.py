@@ -5,7 +5,7 @@ replica; `memory` on nothing. A server that evicts or does not persist makes the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.exceptions import ResponseError
 
@@ -35,6 +35,9 @@ class Server:
     replicas: int
     clock: UnixMs | None = None
     """What time it is there; None where it does not tell."""
+    used_memory: int = field(default=0, compare=False)
+    most_memory: int = 0
+    """What it may use: `maxmemory`, or else all that its machine has; 0 where it does not tell."""
 
     @property
     def speaks(self) -> tuple[int, ...]:
@@ -56,6 +59,8 @@ async def inspect(redis: Client) -> Server:
         aof_failing=info.get("aof_last_write_status", "ok") != "ok",
         replicas=int(info.get("connected_slaves", 0)),
         clock=UnixMs(int(told) // 1000) if (told := info.get("server_time_usec")) else None,
+        used_memory=int(info.get("used_memory", 0)),
+        most_memory=int(info.get("maxmemory", 0)) or int(info.get("total_system_memory", 0)),
     )
 
 

@@ -6,7 +6,7 @@ Which servers those are: topology.py. What is asked of them: safety.py.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from consent.errors import Misconfigured, StoreUnsafe
+from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
 from consent.ledger.address import location_of
 from consent.ledger.clients import Client
 from consent.ledger.commit import Durability
@@ -72,6 +72,10 @@ class Store:
     async def servers(self) -> list[Server]:
         """All that changes go to: one, or each master of a Cluster that answers."""
         return await self._topology.servers()
+
+    async def told(self) -> dict[str, Server | StoreUnavailable]:
+        """What each of them says of itself, or why it does not, by its name; a single one has none."""
+        return await self._topology.told()
 
     async def ensure_safe(self) -> Server:
         """Raise StoreUnsafe unless a flush is as durable as promised, Misconfigured if the layout is another one's."""

@@ -1,7 +1,8 @@
 """How does one hear of what is logged? Waits on several logs at once, past a place in each.
 
 One server waits on all of them in one command. A Cluster refuses that for logs of different slots, even where one node
-has them all, so there each log has a connection of its own on which it is waited for.
+has them all, so there each log has a connection of its own on which it is waited for; and a log that had nothing new is
+asked for long, or at rest the questions alone would keep the servers busy.
 """
 
 import asyncio
@@ -17,6 +18,12 @@ from consent.ledger.redirects import Moved, redirect_of
 from consent.ledger.slots import SlotMap
 from consent.ledger.wire import Reply, StoreRefused, Wire, pack
 from consent.model import Millis
+
+_LONG_MS = Millis(20_000)
+"""How long a log that had nothing new is asked for. That its master fell silent is found out sooner, by whoever asks it
+something else: then the map of the slots names another one."""
+_ANSWERS_WITHIN_S = 1.0
+"""Beyond what it is asked to wait."""
 
 Entries = Sequence[tuple[bytes, dict[bytes, bytes]]]
 
@@ -45,6 +52,8 @@ class ServerTail:
 @dataclass(frozen=True, slots=True)
 class _Question:
     place: str
+    master: Address | None
+    """Who has the log, as far as was known."""
     answer: "asyncio.Task[Entries]"
 
 
@@ -55,17 +64,20 @@ class ClusterTail:
         self._wires: dict[str, Wire] = {}
         self._asked: dict[str, _Question] = {}
         """Go on waiting from one `read` to the next."""
+        self._quiet: dict[str, str] = {}
+        """Places that nothing had been logged past when they were last asked about."""
 
     async def read(self, places: Mapping[str, str], *, count: int, block: Millis) -> list[tuple[str, Entries]]:
         clock = asyncio.get_running_loop().time
         patience_ends = clock() + block / 1000
         fresh: set[str] = set()
-        """Those that this call asked about. The others would have answered by now."""
+        """Those that this call asked about for the first time. The others would have answered by now."""
         while True:
             if not fresh or clock() < patience_ends:
                 fresh |= {log for log, place in places.items() if await self._wait_for(log, place, count, block)}
             answers = [self._asked[log].answer for log in places if log in self._asked]
-            await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            patience = None if fresh else max(patience_ends - clock(), 0)
+            await asyncio.wait(answers, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if found := self._answered(places):
                 return found
             fresh &= self._asked.keys()
@@ -78,9 +90,12 @@ class ClusterTail:
         for log in places:
             if log not in self._asked or not self._asked[log].answer.done():
                 continue
+            asked = self._asked.pop(log)
             try:
-                if entries := self._asked.pop(log).answer.result():
+                if entries := asked.answer.result():
                     found.append((log, entries))
+                else:
+                    self._quiet[log] = asked.place
             except StoreUnavailable as exc:
                 failed = exc
         if failed is not None and not found:  # what one master does not tell must not hide what another did
@@ -94,16 +109,18 @@ class ClusterTail:
             wire.close()
 
     async def _wait_for(self, log: str, place: str, count: int, block: Millis) -> bool:
-        """Whether it had to be asked."""
-        asked = self._asked.get(log)
-        if asked is not None and asked.place != place:  # somebody else was faster
-            await self._forget(log)
-            asked = None
-        if asked is None:
-            answer = asyncio.create_task(self._ask(log, place, count, block), name=f"tail of {log}")
-            self._asked[log] = _Question(place, answer)
-            return True
-        return False
+        """Whether it had to be asked for the first time."""
+        asked, master = self._asked.get(log), self._slots.master_of(log)
+        if asked is not None:
+            if asked.place == place and asked.master in (None, master):
+                return False
+            await self._forget(log)  # somebody else was faster, or the log is somewhere else now
+        is_quiet = self._quiet.get(log) == place
+        answer = asyncio.create_task(
+            self._ask(log, place, count, _LONG_MS if is_quiet else block), name=f"tail of {log}"
+        )
+        self._asked[log] = _Question(place, master, answer)
+        return not is_quiet
 
     async def _forget(self, log: str) -> None:
         answer = self._asked.pop(log).answer
@@ -112,10 +129,15 @@ class ClusterTail:
 
     async def _ask(self, log: str, place: str, count: int, block: Millis) -> Entries:
         if (wire := self._wires.get(log)) is None:
-            wire = self._wires[log] = Wire(_Home(self._slots, log), timeout=self._timeout)
+            wire = self._wires[log] = Wire(_Home(self._slots, log), timeout=_LONG_MS / 1000 + self._timeout)
         command = pack(("XREAD", "COUNT", count, "BLOCK", block, "STREAMS", log, place))
+        patience = max(block / 1000 + _ANSWERS_WITHIN_S, self._timeout)
         try:
-            (reply,) = await wire.exchange([command])
+            async with asyncio.timeout(patience):
+                (reply,) = await wire.exchange([command])
+        except TimeoutError:
+            self._slots.doubt()
+            raise StoreUnavailable(f"the store did not answer within {patience:g} s") from None
         except StoreUnavailable:
             self._slots.doubt()
             raise
@@ -126,7 +148,7 @@ class ClusterTail:
                 return ()
             self._slots.doubt()
             raise StoreRefused(reply)
-        return _entries(reply[0][1]) if reply else ()
+        return entries_of(reply[0][1]) if reply else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +162,6 @@ class _Home:
         return await self.slots.found(self.log)
 
 
-def _entries(reply: Reply) -> Entries:
+def entries_of(reply: Reply) -> Entries:
     """As redis-py would give them."""
     return [(place, dict(zip(fields[::2], fields[1::2], strict=True))) for place, fields in reply]

@@ -39,6 +39,10 @@ class Topology(Protocol):
         """Those that changes go to, as they say they are. After a failover, the ways in lead to the new ones."""
         ...
 
+    async def told(self) -> dict[str, Server | StoreUnavailable]:
+        """The same by name, where there are several, with those that do not answer."""
+        ...
+
     async def master_of(self, key: str) -> Client:
         """A client of the one server that has the key, for commands that name none."""
         ...
@@ -67,6 +71,9 @@ class OneServer:
 
     async def servers(self) -> list[Server]:
         return [await inspect(self.redis)]
+
+    async def told(self) -> dict[str, Server | StoreUnavailable]:
+        return {"": (await self.servers())[0]}
 
     async def master_of(self, key: str) -> Client:
         return self.redis
@@ -116,13 +123,18 @@ class Masters:
 
     async def servers(self) -> list[Server]:
         """Those that answer: calls of one that does not fail by themselves, and the others' shall not."""
-        await self._slots.renew()
-        told = await asyncio.gather(*map(self._told, self._slots.masters))
+        told = (await self.told()).values()
         servers = [each for each in told if isinstance(each, Server)]
         failures = [each for each in told if isinstance(each, StoreUnavailable)]
         if not servers:
             raise next(iter(failures), StoreUnavailable("the cluster has no masters"))
         return servers
+
+    async def told(self) -> dict[str, Server | StoreUnavailable]:
+        await self._slots.renew()
+        masters = self._slots.masters
+        answers = await asyncio.gather(*map(self._told, masters))
+        return {master.name: answer for master, answer in zip(masters, answers, strict=True)}
 
     async def master_of(self, key: str) -> Client:
         return self._to(await self._slots.found(key))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from config.durations import milliseconds
 from config.tables import EndpointTable
-from consent.ledger import Backlog, Queue
+from consent.ledger import Backlog, Glance
 from consent.model import Millis
 from console import endpointcare, endpoints, judging
 from console.api.operation import CLOSED, Call, Nothing, Operation, Page, Paging, paged
@@ -19,7 +19,6 @@ from console.endpointcare import Added, Rotated
 from console.endpoints import EndpointLine
 from console.lookup import account_meant, endpoint_meant
 from console.moments import moment
-from console.overview import oldest_unheard
 from console.refusals import Unfit
 from console.registering import Removed
 from console.server.scopes import Scope
@@ -104,13 +103,13 @@ async def _backlog(call: Call) -> Arrear:
         endpoint = endpoint_meant(await call.desk.registry(store).directory(), call.named)
         backlog = Backlog(store)
         depth, given_up = await backlog.depth(endpoint.id), await backlog.given_up(endpoint.id)
-        unheard = await oldest_unheard(Queue(store), [endpoint.id], store.partitions)
+        unheard = (await Glance(store).unheard()).get(endpoint.id)
     return Arrear(
         endpoint=endpoint.id,
         owed=depth.owed,
         in_flight=depth.in_flight,
         dead=depth.dead,
-        oldest_unheard_optout=moment(unheard[endpoint.id]) if unheard else None,
+        oldest_unheard_optout=moment(unheard) if unheard else None,
         given_up=dict(given_up.most_common()),
     )
 

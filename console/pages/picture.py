@@ -4,16 +4,16 @@ import asyncio
 from dataclasses import dataclass
 
 from consent.directory import Directory
-from consent.ledger import Backlog, Depth, Health, Pulse, Queue, Standing, Store
+from consent.ledger import Backlog, Depth, Glance, Health, Pulse, Standing, Store
 from consent.ledger.recent import Recent
-from consent.model import EndpointId, Event, UnixMs
+from consent.model import EndpointId, Event, Partition, UnixMs
 from console.desk import Desk
 from console.pages.figures import Figures, Heard
 from console.pages.plot import Plot, plot
 
 LATEST = 8
 """Events shown as they come."""
-_DEPTHS_A_LOOK = 8
+_DEPTHS_A_LOOK = 4
 """Endpoints whose backlog is counted in one look: with more of them, those that are owed something take turns first."""
 
 
@@ -92,25 +92,15 @@ class Looking:
             if version != self._directory.version:
                 self._directory = await self._desk.registry(store).directory()
             self._figures.note(beats, now)
-            owed, oldest = await self._owed(store)
+            glance = Glance(store)
+            # By the store's clock, which wrote when an opt-out was recorded: ours may differ.
+            owed, unheard, clock = await asyncio.gather(glance.owed(), glance.unheard(), store.now(Partition(0)))
+            oldest = {endpoint: max(clock - since, 0) for endpoint, since in unheard.items()}
             await self._count(store, owed)
             latest = await Recent(store).page(after="", limit=LATEST, wanted=lambda _: True)
         kinds = [beat.kind for beat in beats]
         processes = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
         return self._picture(now, self._lines(now, standings, oldest), latest.events, processes)
-
-    async def _owed(self, store: Store) -> tuple[set[EndpointId], dict[EndpointId, int]]:
-        """Who is owed something, and for how long each has not been told of its oldest opt-out."""
-        queue = Queue(store)
-        looks = await asyncio.gather(*(queue.look(keys.partition) for keys in store.keys))
-        unheard = [look for look in looks if look.unheard]
-        found = await asyncio.gather(*(queue.oldest_unheard(look.partition, look.unheard) for look in unheard))
-        oldest: dict[EndpointId, int] = {}
-        for look, instants in zip(unheard, found, strict=True):
-            for endpoint, since in instants.items():
-                # By the store's clock, which wrote the instant: ours may differ.
-                oldest[endpoint] = max(look.now - since, oldest.get(endpoint, 0))
-        return {endpoint for look in looks for endpoint in look.due}, oldest
 
     async def _count(self, store: Store, owed: set[EndpointId]) -> None:
         known = sorted(self._directory.endpoints)

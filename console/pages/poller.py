@@ -1,5 +1,5 @@
-"""Who looks at the store for all the browsers? One task of the process, once a second, and only while somebody watches.
-Every browser is shown what it found."""
+"""Who looks at the store for all the browsers? One task of the process, twice a second, and only while somebody
+watches. Every browser is shown what it found."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +14,7 @@ from console.pages.picture import Looking, Picture
 
 log = structlog.get_logger()
 
-EVERY_S = 1.0
+EVERY_S = 0.5
 LINGER_S = 10.0
 """How long the task goes on after the last one left: who walks from page to page is back by then."""
 
@@ -77,12 +77,14 @@ class Poller:
             await asyncio.wait((task,))
 
     async def _poll(self) -> None:
-        looking, alone_for = self._begin(), 0.0
+        looking, alone_for, clock = self._begin(), 0.0, asyncio.get_running_loop().time
         try:
             while alone_for < self._linger_s:
+                began = clock()
                 self._picture = await self._look(looking) or self._picture
                 await self._tell()
-                await asyncio.sleep(self._every_s)
+                # A store that is slow to answer is not asked all the time because of that.
+                await asyncio.sleep(max(began + self._every_s - clock(), self._every_s / 2))
                 alone_for = 0.0 if self._watchers else alone_for + self._every_s
         finally:
             self._task = None

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 
 from consent.ledger import Durability, Ledger
 from consent.model import Msisdn
 from tests.builders import ACME
 from tests.e2e.installation import Installation, crm, eventually, text
+from tests.listening import listening
 
 PATIENCE_S = 60.0
 NUMBERS = [f"1650242{n:04}" for n in range(24)]
@@ -41,13 +41,7 @@ async def relay(
     """Registered and ready: a sink, and these processes."""
     here = Relay(folder, url, durability)
     async with AsyncExitStack() as stack:
-        app = web.Application()
-        app.router.add_post("/hook", here.sink.take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        here.sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        here.sink.url = await stack.enter_async_context(listening(here.sink.take))
         stack.push_async_callback(_end, here)
         await here.register(crm(here.sink))
         if "receiver" in start:

@@ -5,8 +5,8 @@ The server of the wheel is built without TLS, so it stands behind a process that
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,15 @@ from consent.ledger import Store
 from consent.ledger.wire import pack
 from consent.model import Partition
 from tests.cluster.relay import relay, texting
-from tests.cluster.servers import Server, running
+from tests.cluster.servers import Server, running, until
+from tests.e2e.installation import free_port
 
 
 @asynccontextmanager
-async def behind_tls(server: Server, authority: trustme.CA) -> AsyncIterator[int]:
+async def behind_tls(server: Server, authority: trustme.CA, *names: str, port: int = 0) -> AsyncIterator[int]:
     """A port where only who shows a certificate of the authority is let through."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
+    authority.issue_cert("localhost", *names).configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
 
@@ -39,7 +40,7 @@ async def behind_tls(server: Server, authority: trustme.CA) -> AsyncIterator[int
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", server.port)
         await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
 
-    async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context) as listener:
+    async with await asyncio.start_server(pass_on, "127.0.0.1", port, ssl=context) as listener:
         yield int(listener.sockets[0].getsockname()[1])
 
 
@@ -60,6 +61,48 @@ async def test_a_relay_speaks_tls_with_a_certificate_of_its_own(folder: Path) ->
             url = f"rediss://localhost:{port}?{written(authority, folder)}"
             async with relay(folder, url, durability="fsync") as here, texting(here) as provider:
                 await provider.more(50)
+
+
+async def test_a_relay_speaks_tls_to_every_master_of_a_cluster_by_the_name_it_goes_by(folder: Path) -> None:
+    authority = trustme.CA()
+    masters = [Server(folder / str(n), clustered(announced=free_port())) for n in range(3)]
+    with running(*masters):
+        form(masters)
+        async with AsyncExitStack() as stack:
+            for master in masters:
+                # redis-py makes an address of this one name, and of no other.
+                tls = behind_tls(master, authority, "127.0.0.1", port=announced_by(master))
+                await stack.enter_async_context(tls)
+            url = f"rediss+cluster://localhost:{announced_by(masters[0])}?{written(authority, folder)}"
+            async with relay(folder, url, durability="fsync") as here, texting(here) as provider:
+                await provider.more(50)
+                async with here.opened() as store:
+                    assert len(await store.servers()) == 3
+
+
+def clustered(*, announced: int) -> dict[str, str]:
+    """A master that tells others to come to localhost, to another port than its own."""
+    return {
+        "cluster-enabled": "yes",
+        "cluster-port": str(free_port()),
+        "cluster-config-file": "nodes.conf",
+        "cluster-announce-port": str(announced),
+        "cluster-announce-hostname": "localhost",
+        "cluster-preferred-endpoint-type": "hostname",
+    }
+
+
+def announced_by(master: Server) -> int:
+    return int(master.settings["cluster-announce-port"])
+
+
+def form(masters: Sequence[Server]) -> None:
+    for n, master in enumerate(masters):
+        master.said("CLUSTER ADDSLOTSRANGE", n * 16384 // 3, (n + 1) * 16384 // 3 - 1)
+        masters[0].said("CLUSTER MEET", "127.0.0.1", master.port, int(master.settings["cluster-port"]))
+    known = {announced_by(master) for master in masters}
+    until(lambda: all(b"cluster_state:ok" in master.said("CLUSTER INFO") for master in masters))
+    until(lambda: all({place[1] for *_, place in master.said("CLUSTER SLOTS")} == known for master in masters))
 
 
 async def test_a_certificate_of_another_authority_is_not_trusted_by_any_way_in(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A Cluster is asked as one server is: functions, questions, waiting; wherever its slots are, and while they move."""
 
 import asyncio
+import signal
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
@@ -116,13 +117,60 @@ async def test_who_goes_on_from_elsewhere_is_not_told_what_was_asked_before(stor
     assert len(await tail.read({log: "0-0"}, count=10, block=SOON)) == 1
 
 
+async def test_a_log_where_nothing_happens_is_seldom_asked_for_and_heard_of_at_once(
+    store: Store, cluster: ClusterOfServers
+) -> None:
+    def asked() -> int:
+        told = [master.info("commandstats").get("cmdstat_xread", {"calls": 0}) for master in cluster.masters]
+        return sum(int(each["calls"]) for each in told)
+
+    tail, places = store.tail(), {keys.log: "0-0" for keys in store.keys}
+    await tail.read(places, count=10, block=SOON)
+    await tail.read(places, count=10, block=SOON)
+    before = asked()
+
+    assert [await tail.read(places, count=10, block=SOON) for _ in range(5)] == [[]] * 5
+    assert asked() <= before + len(places)  # those that were still on their way
+    reading = asyncio.ensure_future(tail.read(places, count=10, block=Millis(4000)))
+    await Ledger(store).apply(a_stop())
+    ((log, _),) = await asyncio.wait_for(reading, 2)
+    assert log == store.keys_of(ANN).log
+
+
+async def test_a_quiet_log_whose_master_fell_silent_is_asked_for_where_it_is_now(
+    store: Store, cluster: ClusterOfServers
+) -> None:
+    tail, log, places = store.tail(), store.keys_of(ANN).log, {store.keys_of(ANN).log: "0-0"}
+    await tail.read(places, count=10, block=SOON)
+    await tail.read(places, count=10, block=SOON)
+    silent = cluster.master_of(log)
+    others = [each for each in cluster.servers if each is not silent]
+
+    async def is_recorded() -> bool:
+        try:
+            return isinstance(await Ledger(store).apply(a_stop()), Recorded)
+        except StoreUnavailable:
+            return False
+
+    silent.send(signal.SIGSTOP)
+    try:
+        await asyncio.to_thread(until, lambda: sum(each.is_master for each in others) == 3)
+        await eventually(is_recorded, within=30)
+        async with asyncio.timeout(8):  # it was asked for longer
+            while not await tail.read(places, count=10, block=SOON):
+                pass
+    finally:
+        silent.send(signal.SIGCONT)
+        await asyncio.to_thread(until, cluster.is_well)
+
+
 async def test_who_waits_for_a_log_that_moves_goes_on_waiting_where_it_is(
     store: Store, cluster: ClusterOfServers
 ) -> None:
     log, tail = store.keys_of(ANN).log, store.tail()
     reading = asyncio.ensure_future(tail.read({log: "0-0"}, count=10, block=Millis(4000)))
-    await asyncio.sleep(0.1)
     source = cluster.master_of(log)
+    await eventually(lambda: source.info("clients")["blocked_clients"] > 0)
     cluster.migrate_key_by_key(cluster.slot_of(log), source, other_than(cluster, source))
     await Ledger(store).apply(a_stop())
 

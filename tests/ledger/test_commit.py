@@ -15,7 +15,7 @@ from consent.ledger.address import Address
 from consent.ledger.commit import GroupCommit
 from consent.ledger.keys import registry_table
 from consent.ledger.wire import Wire
-from tests.e2e.installation import Installation, free_port
+from tests.e2e.installation import Installation, eventually, free_port
 
 ROWS = registry_table("rows")
 KEYS = (ROWS, "{registry}:version", "{registry}:changes")
@@ -70,9 +70,7 @@ async def test_what_is_too_much_for_one_flush_goes_over_the_other_wire_meanwhile
     calls = [put(commit, n, value="x" * 100_000) for n in range(6)]
 
     try:
-        async with asyncio.timeout(5):
-            while sum(task.get_name() == "group-commit" for task in asyncio.all_tasks()) < 2:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: sum(task.get_name() == "group-commit" for task in asyncio.all_tasks()) == 2)
     finally:
         own.processes["store"].send_signal(signal.SIGCONT)
 

@@ -8,7 +8,7 @@ from config.clock import system_clock
 from consent.errors import StoreUnavailable
 from consent.ledger import Beat, Pulse, Pulsing, Store
 from consent.ledger.keys import PULSE
-from consent.ledger.pulse import HEARD_BOUNDS, KEPT_MS, heard_counter
+from consent.ledger.pulse import AT_MOST_EVERY_S, HEARD_BOUNDS, KEPT_MS, heard_counter
 from consent.model import UnixMs
 
 DAY_AGO = KEPT_MS + 60_000
@@ -77,7 +77,7 @@ async def test_a_process_at_rest_writes_nothing(store: Store) -> None:
     await process.pulsing.step()
     await store.redis.delete(PULSE)
 
-    assert await process.pulsing.step() == 1.0
+    assert await process.pulsing.step() == AT_MOST_EVERY_S
 
     assert not await store.redis.exists(PULSE)
 

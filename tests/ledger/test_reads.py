@@ -120,3 +120,8 @@ async def test_a_trip_cut_off_leaves_nobody_waiting(own: Installation) -> None:
 
         assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
         assert await reads.ask([echo("after")]) == [b"after"]
+
+
+async def test_who_asks_nothing_is_answered_nothing(store: Store) -> None:
+    async with asyncio.timeout(5):
+        assert await store.reads.ask([]) == []

@@ -45,6 +45,40 @@ def test_a_steady_stream_is_an_even_line_though_beats_and_looks_do_not_keep_step
     assert all(amount == pytest.approx(100, rel=0.15) for amount in last)
 
 
+@pytest.mark.parametrize("ahead_s", [0, 3600, -3600])
+def test_a_steady_stream_is_even_up_to_its_end_whatever_the_clock_of_its_process(ahead_s: int) -> None:
+    figures = Figures()
+    beats = [a_beat(ahead_s + 0.31 * n, events=31 * n) for n in range(200)]
+
+    ends = []
+    for look in range(100):
+        now = 0.5 * look
+        figures.note([beats[int(now / 0.31)]], at(now))
+        ends.append((figures.series("events", at(now))[-1], figures.rate("events", at(now))))
+
+    assert all(newest == pytest.approx(100, rel=0.1) for newest, _ in ends[20:])
+    assert all(rate == pytest.approx(100, rel=0.05) for _, rate in ends[20:])
+
+
+def test_what_was_counted_is_in_the_rate_within_a_second() -> None:
+    figures = Figures()
+    figures.note([a_beat(0, events=0)], at(0))
+    figures.note([a_beat(0, events=0)], at(9.7))
+    figures.note([a_beat(10.1, events=10)], at(10.2))
+
+    assert figures.rate("events", at(10.6)) == pytest.approx(2)
+    assert (figures.series("events", at(10.6))[-1] or 0) > 5
+
+
+def test_a_clock_that_is_set_back_is_believed_anew() -> None:
+    figures = Figures()
+    figures.note([a_beat(0, events=0)], at(0))
+    for second in range(1, 20):
+        figures.note([a_beat(second - (3600 if second > 10 else 0), events=second * 10)], at(second + 0.1))
+
+    assert figures.rate("events", at(19.5)) == pytest.approx(10, rel=0.2)
+
+
 def test_what_a_process_counts_is_neither_lost_nor_counted_twice() -> None:
     figures = Figures()
     figures.note([a_beat(0, events=5)], at(0))
