@@ -14,7 +14,7 @@ run: $(STAMP)  ## the store, the receiver, the dispatcher and the console in thi
 
 # What failed while other tests had the cores is run once more, alone: a fault of ours fails twice.
 AGAIN := || $(BIN)/pytest --last-failed --last-failed-no-failures none
-AROUND := tests/cluster tests/console tests/deploy tests/docs tests/pages
+AROUND := tests/cluster tests/console tests/deploy tests/docs tests/outage tests/pages tests/workers
 
 test: $(DEV_STAMP)  ## format, lint, types, import contracts, then the tests of the relay itself
 	$(BIN)/ruff format --check .

@@ -93,7 +93,7 @@ async def story(desk: Desk, event_id: EventId) -> Story:
     mask_numbers = desk.mask_numbers
     async with desk.reading() as store:
         event = await _event(store, event_id)
-        attempts = await Backlog(store).attempts(event_id)
+        attempts = await Backlog(store).attempts_on(event_id)
         endpoints = (await desk.registry(store).directory()).endpoints_of(event.account)
         deliveries = [
             await _delivery(store, event, endpoint, attempts, mask_numbers=mask_numbers) for endpoint in endpoints

@@ -12,7 +12,8 @@ from consent.ledger import Backlog, Health, Queue, Store
 from consent.model import Endpoint, Millis, UnixMs
 from console import judging
 from console.desk import Desk
-from console.endpoints import EndpointLine, line_of
+from console.endpoints import EndpointLine, known_of, line_of
+from console.hastening import hastened
 from console.judging import Table
 from console.lookup import endpoint_meant
 from console.moments import moment
@@ -113,13 +114,15 @@ async def remove(desk: Desk, name: str) -> Removed:
 
 
 async def enable(desk: Desk, name: str, *, now: UnixMs) -> EndpointLine:
+    """Somebody says that it is mended: the breaker closes, and all that waits is attempted now."""
     async with desk.writing() as store:
         registry = desk.registry(store)
         endpoint = endpoint_meant(await registry.directory(), name)
         # First, or a dispatcher that hears of it at once would count what it did before.
         await Health(store).start_afresh(endpoint.id)
         await registry.enable(endpoint.id)
-        await desk.note(store, "endpoint.enabled", endpoint.id, was=endpoint.disabled)
+        sent = await hastened(store, endpoint, now=now)
+        await desk.note(store, "endpoint.enabled", endpoint.id, was=endpoint.disabled, hastened=len(sent))
         return await _line(store, replace(endpoint, disabled=""), now)
 
 
@@ -143,7 +146,7 @@ async def test(desk: Desk, name: str, *, now: UnixMs) -> Trial:
 
 
 async def _line(store: Store, endpoint: Endpoint, now: UnixMs) -> EndpointLine:
-    return await line_of(endpoint, store, await Health(store).standings(), now=now)
+    return await line_of(endpoint, store, await known_of(store), now=now)
 
 
 def _with_secrets(new: Endpoint, known: Endpoint | None, new_secret: str) -> Endpoint:

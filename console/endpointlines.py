@@ -20,6 +20,7 @@ def table(lines: Sequence[EndpointLine]) -> Listing:
             Column("owed", is_number=True),
             Column("in flight", is_number=True),
             Column("dead", is_number=True),
+            Column("opt-out since"),
             Column("format"),
             Column("events", folds=True),
             Column("url", folds=True),
@@ -28,12 +29,11 @@ def table(lines: Sequence[EndpointLine]) -> Listing:
         [
             (
                 line.endpoint,
-                Text(f"disabled: {clean(line.disabled)}", style="red")
-                if line.disabled
-                else Text("enabled", style="green"),
+                _state(line),
                 str(line.owed),
                 str(line.in_flight),
                 Text(str(line.dead), style="red" if line.dead else ""),
+                for_people(line.oldest_unheard_optout),
                 line.format,
                 ", ".join(line.events),
                 line.url,
@@ -43,6 +43,16 @@ def table(lines: Sequence[EndpointLine]) -> Listing:
         ],
         when_empty="No endpoint yet: consent-relay endpoint add ACCOUNT/NAME https://…",
     )
+
+
+def _state(line: EndpointLine) -> Text:
+    if line.disabled:
+        return Text(f"disabled: {clean(line.disabled)}", style="red")
+    if line.health == "failing":
+        return Text(f"failing: {clean(line.last_reason)}", style="red")
+    if line.paused_until:
+        return Text(f"resting: {clean(line.last_reason)}", style="yellow")
+    return Text("enabled", style="green")
 
 
 def picture(line: EndpointLine) -> Text:
@@ -58,6 +68,8 @@ def picture(line: EndpointLine) -> Text:
         "proxy": line.proxy,
         "disabled": line.disabled,
         "health": _told_of_health(line),
+        "what to do": line.remedy if line.disabled or line.failures else "",
+        "owed": _told_of_backlog(line),
         "given up": ", ".join(f"{count:,} {reason}" for reason, count in line.given_up.items()),
     }
     told = [Text(line.endpoint, style="bold")]
@@ -117,6 +129,14 @@ def _told_of_health(line: EndpointLine) -> str:
     if line.paused_until:
         told.append(f"nothing is sent before {for_people(line.paused_until)}")
     return ", ".join(told)
+
+
+def _told_of_backlog(line: EndpointLine) -> str:
+    if not line.owed:
+        return "nothing"
+    told = f"something for {line.owed:,} {'number' if line.owed == 1 else 'numbers'}, {line.in_flight:,} under way"
+    since = for_people(line.oldest_unheard_optout)
+    return f"{told}; the oldest opt-out waits since {since}" if since else told
 
 
 def _told_of_signing(signing: Signing) -> str:

@@ -7,11 +7,12 @@ from typing import Literal
 
 from config.urls import without_secrets
 from consent.directory import Directory
-from consent.ledger import Backlog, Health, Standing, Store
+from consent.ledger import Backlog, Glance, Health, Standing, Store
 from consent.model import Endpoint, EndpointId, RetiringSecret, UnixMs
 from console.desk import Desk
 from console.lookup import endpoint_meant
 from console.moments import moment
+from console.remedies import remedy_of_reason
 from dispatcher.signing import public_key
 
 
@@ -61,13 +62,26 @@ class EndpointLine:
     """Notifications that were given up, and not revived."""
     given_up: Mapping[str, int]
     """How many deliveries died ever, by their last failure."""
+    oldest_unheard_optout: datetime | None
+    """When the oldest opt-out was recorded that it was not told of."""
+    remedy: str
+    """What can be done about its last failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is read once, however many endpoints are shown."""
+
+    standings: Mapping[EndpointId, Standing]
+    unheard: Mapping[EndpointId, UnixMs]
 
 
 async def survey(desk: Desk, *, now: UnixMs) -> list[EndpointLine]:
     async with desk.reading() as store:
-        directory, standings = await desk.registry(store).directory(), await Health(store).standings()
+        directory = await desk.registry(store).directory()
+        known = await known_of(store)
         return [
-            await line_of(endpoint, store, standings, now=now)
+            await line_of(endpoint, store, known, now=now)
             for endpoint in sorted(directory.endpoints.values(), key=lambda each: each.id)
         ]
 
@@ -81,13 +95,15 @@ async def one_with_directory(desk: Desk, name: str, *, now: UnixMs) -> tuple[End
     async with desk.reading() as store:
         directory = await desk.registry(store).directory()
         endpoint = endpoint_meant(directory, name)
-        return await line_of(endpoint, store, await Health(store).standings(), now=now), directory
+        return await line_of(endpoint, store, await known_of(store), now=now), directory
 
 
-async def line_of(
-    endpoint: Endpoint, store: Store, standings: Mapping[EndpointId, Standing], *, now: UnixMs
-) -> EndpointLine:
-    backlog, standing = Backlog(store), standings.get(endpoint.id, Standing())
+async def known_of(store: Store) -> Known:
+    return Known(await Health(store).standings(), await Glance(store).unheard())
+
+
+async def line_of(endpoint: Endpoint, store: Store, known: Known, *, now: UnixMs) -> EndpointLine:
+    backlog, standing = Backlog(store), known.standings.get(endpoint.id, Standing())
     depth, given_up = await backlog.depth(endpoint.id), await backlog.given_up(endpoint.id)
     return EndpointLine(
         endpoint=endpoint.id,
@@ -118,6 +134,8 @@ async def line_of(
         in_flight=depth.in_flight,
         dead=depth.dead,
         given_up=dict(given_up.most_common()),
+        oldest_unheard_optout=_moment(known.unheard.get(endpoint.id)),
+        remedy=remedy_of_reason(standing.reason),
     )
 
 

@@ -27,8 +27,8 @@ _STATUSES = {
     410: "it asks never to be called again: a real notification would disable the endpoint",
     413: "it takes no body of this size",
     415: "it does not take this content type: check the endpoint's format",
-    429: "it is overloaded: a real notification would wait and come again",
-    503: "it is overloaded: a real notification would wait and come again",
+    429: "it is overloaded: its `rate` or `max_in_flight` spare it",
+    503: "it is overloaded, or closed for maintenance: look there",
 }
 
 
@@ -41,3 +41,14 @@ def remedy_for(*, error: str, status: int | None) -> str:
     if 300 <= status < 400:
         return "it redirects, and redirects are not followed: use the URL that it leads to"
     return _STATUSES.get(status, "it failed: look in its own log" if status >= 500 else "it refused the notification")
+
+
+def remedy_of_reason(reason: str) -> str:
+    """Of what an endpoint's record says: `http_503`, or a word, with explanations before and behind it."""
+    for part in reason.split(": "):
+        status = part.removeprefix("http_")
+        if status.isdecimal():
+            return remedy_for(error="", status=int(status))
+        if part in REMEDIES:
+            return REMEDIES[part]
+    return ""

@@ -48,7 +48,7 @@ class Announcing:
                 applied = await self._ledger.apply(change_of(endpoint, transition, now))
                 await self._health.told(name, transition)
                 if isinstance(applied, Recorded):
-                    log.warning("endpoint.changed", endpoint=name, to=transition.type, reason=transition.reason)
+                    log.warning("endpoint.changed", endpoint=name, type=transition.type, reason=transition.reason)
 
 
 def change_of(endpoint: Endpoint, transition: Transition, now: UnixMs) -> Change:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from config.clock import system_clock
 from consent.model import EventId
-from console import attempts, deliveries
+from console import attempts, deliveries, hastening
 from console.access import desk_of, screen_of
 from console.attempts import Wanted
 from console.commands.replay import REPLAY_EXAMPLES, replay
@@ -20,6 +21,7 @@ from console.eventlines import told
 from console.invocation import examples, family
 from console.moments import for_people
 from console.progress import shown
+from console.reasons import explained
 from console.terminal import Column, Listing, Screen, clean
 
 app = family("Who has been told, who has not, and why.")
@@ -28,7 +30,7 @@ EventArgument = Annotated[str, typer.Argument(metavar="EVENT_ID", help="evt_…,
 EndpointOption = Annotated[str | None, typer.Option(help="Only this endpoint.")]
 _STYLES = {"dead": "red", "delivered": "green", "in_flight": "cyan", "not_sent": "dim"}
 _MEANINGS = {
-    "hastened": "attempted within ten seconds",
+    "hastened": "attempted within ten seconds, or when the rest of its endpoint is over",
     "revived": "attempted within ten seconds",
     "in_flight": "being attempted already",
     "behind": "waiting for an earlier one to the same number: retry that one",
@@ -46,7 +48,7 @@ def list_(
 ) -> None:
     """List what has not been delivered: waiting, under way, or given up."""
     screen = screen_of(ctx)
-    lines = asyncio.run(deliveries.listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
+    lines = asyncio.run(_listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
     screen.show(lines, table(lines, when_empty="Nothing was given up." if dead else "Nothing is owed to anybody."))
     if len(lines) == limit:
         screen.aside(Text(f"The first {limit}; -n shows more.", style="dim"))
@@ -85,6 +87,7 @@ def show(ctx: typer.Context, event: EventArgument) -> None:
 @app.command(
     epilog=examples(
         "consent-relay deliveries retry evt_3_1732230000123_0",
+        "consent-relay deliveries retry --waiting --endpoint acme/crm    it is mended",
         "consent-relay deliveries retry --dead --endpoint acme/crm",
     )
 )
@@ -93,21 +96,34 @@ def retry(
     event: Annotated[str | None, typer.Argument(metavar="EVENT_ID", help="The event to send again.")] = None,
     endpoint: EndpointOption = None,
     dead: Annotated[bool, typer.Option("--dead", help="All that this endpoint was given up on.")] = False,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="All that waits for its next attempt at this endpoint.")
+    ] = False,
 ) -> None:
     """Send what is waiting or was given up now, without waiting for its time."""
     desk, screen = desk_of(ctx), screen_of(ctx)
-    if dead and endpoint and not event:
-        with shown("retrying", None) as progress:
-            retried = asyncio.run(deliveries.retry_dead(desk, endpoint, show=progress))
-        screen.show(retried, summary(retried))
-    elif event and not dead:
+    if event and not dead and not waiting:
         retried = asyncio.run(deliveries.retry(desk, EventId(event), endpoint))
         screen.show(retried, results(retried))
+    elif endpoint and not event and dead != waiting:
+        with shown("retrying", None) as progress:
+            retrying = (
+                deliveries.retry_dead(desk, endpoint, show=progress)
+                if dead
+                else hastening.retry_waiting(desk, endpoint, now=system_clock(), show=progress)
+            )
+            retried = asyncio.run(retrying)
+        screen.show(retried, summary(retried, when_empty="Nothing was given up." if dead else "Nothing waits."))
     else:
-        raise typer.BadParameter("name an event, or say --dead --endpoint NAME")
+        raise typer.BadParameter("name an event, or say --waiting --endpoint NAME, or --dead --endpoint NAME")
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)
+
+
+async def _listed(desk: Desk, endpoint: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
+    lines = await deliveries.listed(desk, endpoint, only_dead=only_dead, limit=limit)
+    return lines if only_dead else await explained(desk, lines)
 
 
 async def _tail(desk: Desk, screen: Screen, wanted: Wanted, *, number: int, follow: bool) -> None:
@@ -207,10 +223,10 @@ def results(retried: Sequence[Retried]) -> Listing:
     )
 
 
-def summary(retried: Sequence[Retried]) -> Listing:
+def summary(retried: Sequence[Retried], *, when_empty: str) -> Listing:
     counts = Counter(each.result for each in retried)
     return Listing(
         (Column("result"), Column("count", is_number=True), Column("that is", folds=True)),
         [(result, str(count), _MEANINGS.get(result, "")) for result, count in counts.items()],
-        when_empty="Nothing was given up.",
+        when_empty=when_empty,
     )

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from config.settings import Settings
-from console import checkup, examination
+from console import checkup, examination, unwell
 from console.access import file_of, screen_of
 from console.checkup import Finding
 from console.invocation import invocation_of, single
@@ -22,8 +22,8 @@ _MARKS = {"ok": ("ok     ", "green"), "warning": ("warning", "yellow"), "bad": (
 def doctor(ctx: typer.Context) -> None:
     """Check this installation, and say what is wrong.
 
-    Looks at the configuration, the store and what it promises, the registry, and the processes. Changes nothing. Exits
-    with 1 when something is bad.
+    Looks at the configuration, the store and what it promises, the registry, the endpoints, and the processes. Changes
+    nothing. Exits with 1 when something is bad.
     """
     settings, findings = examination.configuration(invocation_of(ctx).config, file_of(ctx))
     if settings is not None:
@@ -37,6 +37,7 @@ async def examined(settings: Settings) -> list[Finding]:
     return [
         *examination.machine(settings),
         *[finding async for finding in examination.store(settings)],
+        *await unwell.found(settings),
         *await examination.processes(settings),
         *checkup.of_settings(settings),
     ]

@@ -167,9 +167,13 @@ def rm(
 
 @app.command()
 def enable(ctx: typer.Context, name: Name) -> None:
-    """Send to an endpoint again, what was held for it first."""
+    """Send to an endpoint again: it is mended.
+
+    One that was disabled hears of all that was held for it, one that is failing or resting gets no more rest. What
+    waits for its next attempt is attempted now, opt-outs first.
+    """
     line = asyncio.run(endpointcare.enable(desk_of(ctx), name, now=system_clock()))
-    screen_of(ctx).show(line, f"{line.endpoint} enabled: what it is owed ({line.owed}) goes out within seconds")
+    screen_of(ctx).show(line, f"{line.endpoint} enabled: what it is owed goes out within seconds, opt-outs first")
 
 
 @app.command()

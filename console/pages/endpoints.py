@@ -12,6 +12,8 @@ from config.durations import milliseconds
 from consent.model import Millis
 from console import deliveries, endpointcare, endpoints
 from console.credentials import new_signing_secret
+from console.endpoints import EndpointLine
+from console.moments import moment
 from console.pages import lately
 from console.pages.visit import Visit, page, see_other
 from console.refusals import Unfit
@@ -30,7 +32,16 @@ async def one(visit: Visit) -> web.Response:
     line = await endpoints.one(visit.desk, _name(visit), now=visit.now)
     waiting = await deliveries.listed(visit.desk, line.endpoint, only_dead=False, limit=_SHOWN)
     failures = await lately.failures(visit.desk, line.endpoint)
-    return page(visit, "endpoint.html", line=line, waiting=waiting, failures=failures, shown=_SHOWN)
+    return page(
+        visit,
+        "endpoint.html",
+        line=line,
+        waited=(waited := _waited_s(line, visit)),
+        is_overdue=waited is not None and waited * 1000 > visit.desk.settings.dispatcher.optout_deadline,
+        waiting=waiting,
+        failures=failures,
+        shown=_SHOWN,
+    )
 
 
 async def disabling(visit: Visit) -> web.Response:
@@ -46,6 +57,12 @@ async def disable(visit: Visit) -> web.Response:
 async def enable(visit: Visit) -> web.Response:
     line = await endpointcare.enable(visit.desk, _name(visit), now=visit.now)
     return see_other(f"/endpoints/{line.endpoint}", said="enabled")
+
+
+async def send_now(visit: Visit) -> web.Response:
+    """To one that is enabled: without a rest, and what waits without its wait."""
+    line = await endpointcare.enable(visit.desk, _name(visit), now=visit.now)
+    return see_other(f"/endpoints/{line.endpoint}", said="sending")
 
 
 async def rotating(visit: Visit) -> web.Response:
@@ -65,13 +82,19 @@ async def rotate(visit: Visit) -> web.Response:
 
 async def test(visit: Visit) -> web.Response:
     trial = await endpointcare.test(visit.desk, _name(visit), now=visit.now)
-    return page(visit, "trial.html", trial=trial)
+    line = await endpoints.one(visit.desk, trial.endpoint, now=visit.now)
+    return page(visit, "trial.html", trial=trial, line=line)
 
 
 async def revive(visit: Visit) -> web.Response:
     """All that it was given up on."""
     await deliveries.retry_dead(visit.desk, name := _name(visit))
     return see_other(f"/endpoints/{name}", said="revived_all")
+
+
+def _waited_s(line: EndpointLine, visit: Visit) -> float | None:
+    """Its oldest opt-out that it was not told of."""
+    return (moment(visit.now) - line.oldest_unheard_optout).total_seconds() if line.oldest_unheard_optout else None
 
 
 def _name(visit: Visit) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from consent.ledger.backlog import Attempt, attempt_of
+from consent.ledger import Attempt, Backlog
 from consent.model import AttemptRecord, UnixMs
 from console.desk import Desk
 from console.remedies import remedy_for
@@ -23,18 +24,10 @@ class Failure:
 
 async def failures(desk: Desk, endpoint: str) -> Sequence[Failure]:
     """Newest first."""
-    async with desk.reading() as store, store.redis.pipeline(transaction=False) as pipe:
-        for keys in store.keys:
-            pipe.xrevrange(keys.attempts, "+", "-", count=_LOOKED_THROUGH)
-        trails = await pipe.execute()
-        attempts = [
-            attempt_of(keys, stream_id, entry)
-            for keys, trail in zip(store.keys, trails, strict=True)
-            for stream_id, entry in trail
-            if entry[b"endpoint"].decode() == endpoint
-        ]
-    failed = [each for each in attempts if each.record.outcome != "done"]
-    return [_failure(each) for each in sorted(failed, key=lambda each: each.at, reverse=True)[:_SHOWN]]
+    async with desk.reading() as store:
+        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH)
+    failed = (each for each in attempts if each.endpoint == endpoint and each.record.outcome != "done")
+    return [_failure(each) for each in islice(failed, _SHOWN)]
 
 
 def remedy_of(*, error: str, status: int | None) -> str:

@@ -12,7 +12,10 @@ class Notice(NamedTuple):
 NOTICES = {
     "disabled": Notice("warn", "Disabled. What it is owed is kept until somebody enables it."),
     "enabled": Notice("good", "Enabled. What was held for it goes out within seconds."),
-    "hastened": Notice("good", "On its way: it will be attempted within seconds."),
+    "sending": Notice("good", "What waits for it goes out within seconds, opt-outs first."),
+    "hastened": Notice(
+        "good", "On its way: it will be attempted within seconds, or when the rest of its endpoint is over."
+    ),
     "revived": Notice("good", "Taken up again: it will be attempted within seconds."),
     "in_flight": Notice("", "It is being attempted right now."),
     "behind": Notice("", "An earlier event for the same number goes first; this one follows."),

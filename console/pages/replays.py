@@ -57,7 +57,7 @@ async def live(visit: Visit) -> web.StreamResponse:
 
 
 async def _regions(visit: Visit) -> AsyncIterator[Regions]:
-    """At the pace of the pictures, once a second."""
+    """At the pace of the pictures."""
     async for _ in visit.request.app[POLLER].pictures():
         job = visit.request.app[JOBS].one(visit.part("id"))
         yield {"progress": _progress(visit, job)}

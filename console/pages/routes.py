@@ -17,6 +17,7 @@ PAGES: tuple[tuple[str, str, Scope, Page], ...] = (
     ("GET", "/endpoints/{account}/{name}/disable", Scope.OPERATE, endpoints.disabling),
     ("POST", "/endpoints/{account}/{name}/disable", Scope.OPERATE, endpoints.disable),
     ("POST", "/endpoints/{account}/{name}/enable", Scope.OPERATE, endpoints.enable),
+    ("POST", "/endpoints/{account}/{name}/send-now", Scope.OPERATE, endpoints.send_now),
     ("POST", "/endpoints/{account}/{name}/test", Scope.OPERATE, endpoints.test),
     ("POST", "/endpoints/{account}/{name}/revive", Scope.OPERATE, endpoints.revive),
     ("GET", "/endpoints/{account}/{name}/rotate", Scope.ADMIN, endpoints.rotating),

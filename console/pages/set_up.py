@@ -25,8 +25,8 @@ from console.trial import NOBODY
 
 _KEY_BYTES, _SECRET_BYTES = 4, 24
 _LOOKED_THROUGH = 50
-_LONGEST_LOOK = 120
-"""Pictures, about one a second: then somebody has walked away, or an endpoint fails for longer."""
+_LONGEST_LOOK = 240
+"""Pictures, about two a second: then somebody has walked away, or an endpoint fails for longer."""
 
 
 async def show(visit: Visit) -> web.Response:

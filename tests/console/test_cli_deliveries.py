@@ -2,19 +2,14 @@
 
 import asyncio
 import json
-import secrets
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.settings import load
-from consent.ledger import Ledger, Queue, Registry, Store
+from consent.ledger import Queue, Registry, Store
 from consent.model import (
-    Account,
     AccountId,
     AttemptRecord,
     Event,
@@ -29,59 +24,16 @@ from console.commands.replay import Range, how_to_go_on, order_of
 from console.desk import Desk
 from console.progress import shown
 from console.replay import Replaying, owed_again
-from dispatcher.routing import route
 from tests.builders import (
-    ACME,
     ANN,
-    BOB,
     NOON,
-    a_campaign,
-    a_start,
-    a_stop,
     an_endpoint,
     an_event,
     an_origin,
 )
 from tests.console.command_line import CommandLine
+from tests.console.served import BILLING, CRM, attempted, bury, recorded
 from tests.e2e.installation import eventually
-
-MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
-"""A shell in the background has its children ignore SIGINT; the operator's does not."""
-CRM, BILLING = an_endpoint("crm"), an_endpoint("billing", events=("consent.opted_in",))
-FAILED = AttemptRecord(number=1, outcome="bury", status=500, took_ms=12, error="gave up: http_500", response="oh no")
-
-
-async def recorded(store: Store) -> list[EventId]:
-    """A STOP and a START of Ann's and a STOP of Bob's, all owed to the endpoints."""
-    registry, queue = Registry(store), Queue(store)
-    for row in (Account(id=ACME), a_campaign(), CRM, BILLING):
-        await registry.put(row)
-    changes = (a_stop(at=NOON), a_start(at=NOON + 1000), a_stop(msisdn=BOB))
-    ids = [(await Ledger(store).apply(change)).events[0] for change in changes]  # type: ignore[union-attr]  # all new
-    endpoints = (await registry.directory()).endpoints_of(ACME)
-    for stretch in await queue.unrouted(await queue.cursors(), block=1000):
-        await queue.fan_out(stretch, [owed for event in stretch.events for owed in route(event, endpoints)])
-    return ids
-
-
-async def bury(store: Store, msisdn: Msisdn) -> None:
-    """Give up on the first delivery of a number to the CRM."""
-    queue = Queue(store)
-    partition = store.keys_of(msisdn).partition
-    leases = (await queue.claim(partition, {CRM.id: 10}, token=secrets.token_hex(8))).leases
-    for lease in leases:
-        verdict = "bury" if lease.msisdn == msisdn else "release"
-        await queue.settle(lease, verdict, FAILED if verdict == "bury" else None, wait=Millis(0))
-
-
-@pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    return CommandLine(tmp_path, store_url)
-
-
-@pytest.fixture
-def events(cli: CommandLine) -> list[EventId]:
-    return cli.in_store(recorded)
 
 
 def states(lines: list[dict[str, str]]) -> set[tuple[str, str, str]]:
@@ -324,14 +276,7 @@ def test_the_story_says_where_the_time_went(cli: CommandLine, events: list[Event
         for measured in ({"first_byte_ms": 9.8, "opening": opening}, {"first_byte_ms": 7.0}, {})
     ]
 
-    async def fail(store: Store) -> None:
-        for record in attempts:
-            partition = store.keys_of(ANN).partition
-            leases = (await Queue(store).claim(partition, {CRM.id: 10}, token="mine")).leases
-            for lease in leases:
-                await Queue(store).settle(lease, "retry", record, wait=Millis(0))
-
-    cli.in_store(fail)
+    cli.in_store(lambda store: attempted(store, *attempts))
 
     told = cli.json("deliveries", "show", events[0])["attempts"]
     phases = ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms")
@@ -373,8 +318,7 @@ async def depths_asked(store: Store) -> int:
 def test_a_replay_that_is_interrupted_tells_the_command_that_goes_on(cli: CommandLine, events: list[EventId]) -> None:
     cli.in_store(be_owed_much)
     asked = cli.in_store(depths_asked)
-    words = ("deliveries", "replay", "crm", "--after", "1-0", "--yes", "--config", str(cli.config))
-    with subprocess.Popen([sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE, text=True) as process:
+    with cli.process("deliveries", "replay", "crm", "--after", "1-0", "--yes") as process:
 
         async def is_waiting(store: Store) -> None:
             async def has_asked() -> bool:

@@ -9,13 +9,13 @@ import trustme
 
 from config.settings import judged
 from consent.directory import Directory
-from consent.ledger import Registry, Server, Store
+from consent.ledger import Registry, Server, Standing, Store
 from consent.ledger.registry import Sealing
 from consent.ledger.sealing import UNSEALED, Key, Seals
-from consent.model import Account
+from consent.model import Account, UnixMs
 from console import checkup, examination
 from console.checkup import Finding
-from tests.builders import ACME, a_campaign, a_source, an_endpoint
+from tests.builders import ACME, NOON, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
 
 SAFE = Server(
@@ -93,6 +93,44 @@ def test_an_unsafe_store_is_bad_and_one_in_memory_is_a_choice() -> None:
     assert [f.level for f in checkup.of_server(SAFE, settings())] == ["ok"]
     assert [f.level for f in checkup.of_server(forgetful, settings())] == ["bad"]
     assert [f.level for f in checkup.of_server(forgetful, in_memory)] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("used", "maxmemory", "level"),
+    [(79, 100, "ok"), (80, 100, "warning"), (95, 100, "bad"), (79, 0, "ok"), (96, 0, "bad")],
+)
+def test_a_store_that_runs_full_is_told_in_time(used: int, maxmemory: int, level: str) -> None:
+    full = replace(SAFE, used_memory=used, maxmemory=maxmemory, most_memory=maxmemory or 100)
+
+    (finding,) = [each for each in checkup.of_server(full, settings()) if each.subject == "memory"]
+
+    assert finding.level == level
+    assert f"{used}% of {'maxmemory' if maxmemory else 'its machine'}" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("scheme", "durability", "replicas", "levels"),
+    [
+        ("redis", "fsync", 0, []),
+        ("redis+cluster", "fsync", 0, ["warning"]),
+        ("redis+cluster", "fsync", 1, []),
+        ("redis+cluster", "replicated", 0, []),  # that is a danger, and told as one
+        ("redis+cluster", "replicated", 1, ["warning"]),
+        ("redis+cluster", "replicated", 2, []),
+        ("rediss+sentinel", "memory", 0, ["warning"]),
+    ],
+)
+def test_too_few_replicas_are_told_where_one_is_to_take_over(
+    scheme: str, durability: str, replicas: int, levels: list[str]
+) -> None:
+    url = f"{scheme}://one:6379{'/relay' if 'sentinel' in scheme else ''}"
+    where = settings(store={"url": url, "durability": durability})
+
+    findings = checkup.of_server(replace(SAFE, replicas=replicas), where, "n1:6379")
+
+    told = [finding for finding in findings if finding.subject == "replicas"]
+    assert [finding.level for finding in told] == levels
+    assert all(finding.text.startswith("n1:6379: ") for finding in told)
 
 
 @pytest.mark.parametrize(("kept", "level"), [(None, "ok"), ("16", "ok"), ("4", "bad")])
@@ -225,3 +263,29 @@ def test_the_registry_of_a_running_store_is_counted(cli: CommandLine) -> None:
 )
 def test_a_console_that_is_reached_in_the_clear_is_warned_of(console: dict[str, str], level: str) -> None:
     assert checkup.of_console(settings(console=console)).level == level
+
+
+def of_endpoints(standing: Standing, waited_ms: int | None) -> list[Finding]:
+    crm = an_endpoint()
+    unheard = {} if waited_ms is None else {crm.id: UnixMs(NOON - waited_ms)}
+    directory = Directory.of(1, endpoints=(crm,))
+    return list(checkup.of_endpoints(directory, {crm.id: standing}, unheard, settings(), now=NOON))
+
+
+def test_an_endpoint_that_fails_is_bad_and_what_to_do_is_told() -> None:
+    failing = Standing(word="failing", failing_since=NOON, reason="connect_refused: Connection refused")
+
+    (told,) = of_endpoints(failing, None)
+
+    assert (told.level, told.subject) == ("bad", "endpoint")
+    assert "acme/crm is failing since 2025-11-24 16:00:00Z (connect_refused: Connection refused): nothing" in told.text
+    assert "`consent-relay endpoint enable acme/crm`" in told.text
+
+
+@pytest.mark.parametrize(("waited_ms", "level"), [(None, "ok"), (600_000, "ok"), (600_001, "bad")])
+def test_an_opt_out_that_is_overdue_is_bad(waited_ms: int | None, level: str) -> None:
+    assert [(told.level, told.subject) for told in of_endpoints(Standing(), waited_ms)] == [(level, "opt-outs")]
+
+
+def test_a_store_without_endpoints_has_none_that_fails(cli: CommandLine) -> None:
+    assert "opt-outs" not in {finding["subject"] for finding in cli.json("doctor", exit_code=1)}

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,15 +57,10 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    async def register(store: Store) -> None:
-        for row in (Account(id=ACME), a_campaign()):
-            await Registry(store).put(row)
-
-    line = CommandLine(tmp_path, store_url)
-    line.configure(HERE)
-    line.in_store(register)
-    return line
+def cli(cli: CommandLine) -> CommandLine:
+    cli.configure(HERE)
+    cli.register(Account(id=ACME), a_campaign())
+    return cli
 
 
 async def owe_a_stop(store: Store) -> None:
@@ -213,11 +207,7 @@ def test_an_unknown_one_is_told_with_what_there_is(cli: CommandLine) -> None:
 
 
 def test_an_own_name_that_two_accounts_use_has_to_be_qualified(cli: CommandLine) -> None:
-    async def register(store: Store) -> None:
-        for account in ("acme", "zebra"):
-            await Registry(store).put(an_endpoint(account=account, id=EndpointId(f"{account}/crm")))
-
-    cli.in_store(register)
+    cli.register(*(an_endpoint(account=account, id=EndpointId(f"{account}/crm")) for account in ("acme", "zebra")))
 
     assert "acme/crm or zebra/crm" in cli.run("endpoint", "disable", "crm", exit_code=1)
 

@@ -4,7 +4,6 @@ import json
 import os
 import pwd
 import secrets
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -15,19 +14,9 @@ from consent.model import Actor, AttemptRecord, EventId, Millis
 from console.cli import app
 from tests.builders import ACME, ALERTS, ANN, BOB
 from tests.console.command_line import CommandLine
-from tests.console.served import CRM, bury, recorded
+from tests.console.served import CRM, bury
 
 ME = f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-
-
-@pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    return CommandLine(tmp_path, store_url)
-
-
-@pytest.fixture
-def events(cli: CommandLine) -> list[EventId]:
-    return cli.in_store(recorded)
 
 
 def test_a_token_is_made_shown_once_and_revoked(cli: CommandLine) -> None:

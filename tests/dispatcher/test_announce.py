@@ -32,7 +32,7 @@ async def test_it_is_recorded_once_whoever_tells_it(health: Health, ledger: Ledg
     (event,) = await ledger.newest(10)
     assert (event.type, event.account, event.msisdn, event.campaign) == (EventType.ENDPOINT_FAILING, "acme", "", None)
     assert json.loads(event.detail)["reason"] == "http_500"
-    assert [line["to"] for line in logs] == [EventType.ENDPOINT_FAILING]
+    assert [line["type"] for line in logs] == [EventType.ENDPOINT_FAILING]
     assert (await health.standings())[CRM.id].untold == ()
 
 

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
-from tests.pages.running import TOKEN, Running
+from tests.e2e.installation import eventually
+from tests.pages.running import TOKEN, WITHIN_S, Running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WITHIN_MS = 60_000
-"""For anything to appear: a slow machine is no failure."""
+expect.set_options(timeout=WITHIN_S * 1000)
 
 needs_a_browser = [
     pytest.mark.browser,
@@ -38,7 +38,7 @@ async def browsing(
             base_url=site.url,
             java_script_enabled=has_scripts,
         )
-        context.set_default_timeout(WITHIN_MS)
+        context.set_default_timeout(WITHIN_S * 1000)
         try:
             page, complaints = await context.new_page(), list[str]()
             page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -55,3 +55,19 @@ async def browsing(
 async def log_in(context: BrowserContext, site: Running) -> None:
     answer = await context.request.post(f"{site.url}/login", form={"token": TOKEN}, max_redirects=0)
     assert answer.status == 303
+
+
+async def watched(page: Page, path: str) -> None:
+    """Open a page that changes while it is open, and wait until it would."""
+    await page.goto(path)
+    await expect(page.locator("[data-live-status]")).to_have_text("● live")
+
+
+async def reloaded_until(page: Page, state: str) -> None:
+    """A delivery is shown to be in it."""
+
+    async def is_shown() -> bool:
+        await page.reload()
+        return await page.locator("td .state", has_text=state).count() > 0
+
+    await eventually(is_shown, within=WITHIN_S)

@@ -10,9 +10,11 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from consent.model import Endpoint
-from tests.e2e.installation import Installation, Sink, free_port, installation
+from tests.e2e.installation import Installation, Sink, eventually, free_port, installation
 
 TOKEN = "the-first-token-of-a-test-1234"
+WITHIN_S = 60.0
+"""For anything to happen: a slow machine is no failure."""
 _SCHEDULE = '["0s", "200ms", "200ms"]'
 
 
@@ -42,12 +44,19 @@ class Running:
         async with aiohttp.ClientSession() as session, session.post(self.here.hook(), data=form) as answer:
             assert answer.status == 200
 
+    async def has_heard(self, msisdn: str, *statuses: str) -> None:
+        """Wait until the sink was told this of a number, and no more."""
+        await eventually(lambda: self.sink.told(msisdn) == list(statuses), within=WITHIN_S)
+
+    async def has_heard_of(self, count: int) -> None:
+        """Wait until so many events arrived at the sink."""
+        await eventually(lambda: len(self.sink.ids) == count, within=WITHIN_S)
+
 
 class Listener:
     """A customer's system that was told its secret, and believes nothing else."""
 
     def __init__(self) -> None:
-        self.url = ""
         self.secret = ""
         self.heard: list[str] = []
 
@@ -55,20 +64,6 @@ class Listener:
         told = Webhook(self.secret).verify(await request.read(), dict(request.headers))
         self.heard.append(told["type"])
         return web.Response()
-
-
-@asynccontextmanager
-async def listening() -> AsyncIterator[Listener]:
-    listener, app = Listener(), web.Application()
-    app.router.add_post("/in", listener.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        listener.url = f"http://127.0.0.1:{runner.addresses[0][1]}/in"
-        yield listener
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

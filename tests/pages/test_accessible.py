@@ -18,7 +18,7 @@ from playwright.async_api import Page
 from consent.ledger import Registry
 from consent.model import Endpoint
 from tests.builders import ANN, BOB, a_campaign, an_endpoint
-from tests.e2e.installation import Sink, crm, eventually
+from tests.e2e.installation import Sink, crm
 from tests.pages.browsing import browsing, needs_a_browser
 from tests.pages.running import Running, running
 
@@ -68,7 +68,7 @@ async def site(folder: Path) -> AsyncIterator[Running]:
             await Registry(store).put(a_campaign("1117", title="Another", short_code="654321"))
         for number, who in enumerate((ANN, BOB)):
             await here.texted(who, "STOP", identity=f"m{number}")
-        await eventually(lambda: len(here.sink.received) == 2, within=60)
+        await here.has_heard_of(2)
         yield here
 
 

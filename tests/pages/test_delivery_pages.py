@@ -2,12 +2,17 @@
 
 import re
 
-from consent.ledger import Backlog, Ledger, Queue, Registry
-from consent.model import AttemptRecord, Millis, Msisdn, Opening
-from dispatcher.routing import route
+from consent.ledger import Backlog, Registry
+from consent.model import AttemptRecord, Msisdn, Opening
 from tests.builders import ANN, BOB, NOON, a_stop
-from tests.console.served import CRM, Served, bury, recorded
+from tests.console.served import CRM, Served, attempted, bury, logged, recorded, routed
 from tests.pages.visitor import visitor
+
+
+async def stopped(site: Served, count: int) -> None:
+    """So many people."""
+    for number in range(count):
+        await logged(site.store, a_stop(msisdn=Msisdn(f"1555893{7100 + number}"), at=NOON + number))
 
 
 async def test_with_nothing_owed_the_page_says_so(site: Served) -> None:
@@ -39,9 +44,8 @@ async def test_what_waits_is_found_by_endpoint_and_by_state(site: Served) -> Non
 
 async def test_a_long_backlog_is_turned_page_by_page(site: Served) -> None:
     await recorded(site.store)
-    for number in range(120):
-        await Ledger(site.store).apply(a_stop(msisdn=Msisdn(f"1555893{7100 + number}"), at=NOON + number))
-    await recorded_again(site)
+    await stopped(site, 120)
+    await routed(site.store)
     somebody = await visitor(site)
 
     found: list[str] = []
@@ -54,19 +58,9 @@ async def test_a_long_backlog_is_turned_page_by_page(site: Served) -> None:
     assert len(found) == len(set(found)) == 123
 
 
-async def recorded_again(site: Served) -> None:
-    """Route what was logged since."""
-    known = list((await Registry(site.store).directory()).endpoints.values())
-    queue = Queue(site.store)
-    while stretches := await queue.unrouted(await queue.cursors(), block=Millis(100)):
-        for stretch in stretches:
-            await queue.fan_out(stretch, [owed for event in stretch.events for owed in route(event, known)])
-
-
 async def test_older_events_are_a_page_away(site: Served) -> None:
     await recorded(site.store)
-    for number in range(70):
-        await Ledger(site.store).apply(a_stop(msisdn=Msisdn(f"1555893{7100 + number}"), at=NOON + number))
+    await stopped(site, 70)
     somebody = await visitor(site)
 
     first = await somebody.get("/deliveries")
@@ -105,10 +99,7 @@ async def test_a_story_tells_who_was_told_and_how_each_attempt_went(site: Served
         first_byte_ms=80.0,
         opening=Opening(dns_ms=5.0, connect_ms=10.0, tls_ms=20.0),
     )
-    queue = Queue(site.store)
-    claimed = await queue.claim(site.store.keys_of(ANN).partition, {CRM.id: 10}, token="t")
-    (lease,) = [lease for lease in claimed.leases if lease.msisdn == ANN]
-    await queue.settle(lease, "retry", record, wait=Millis(60_000))
+    await attempted(site.store, record)
     somebody = await visitor(site)
 
     page = await somebody.get(f"/events/{ids[0]}")

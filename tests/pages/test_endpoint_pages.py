@@ -1,11 +1,12 @@
 """How the endpoints are shown, and what may be done to one."""
 
 import re
+from dataclasses import replace
 
 from consent.ledger import Backlog, Health, HealthRules, Registry, Said
-from consent.model import Header
+from consent.model import AttemptRecord, Header
 from tests.builders import SECRET, an_endpoint
-from tests.console.served import CRM, Served, bury, recorded
+from tests.console.served import BILLING, CRM, FAILED, Served, attempted, bury, recorded
 from tests.pages.visitor import visitor
 
 
@@ -43,6 +44,21 @@ async def test_one_that_fails_is_shown_with_its_errors_and_what_to_do(site: Serv
     assert "! failing" in page.text
     assert "7 attempts in a row" in page.text
     assert "HTTP 500 oh no it failed: look in its own log" in page.text
+
+
+async def test_its_last_failures_are_shown_newest_first_and_nobody_elses(site: Served) -> None:
+    def failed(said: str) -> AttemptRecord:
+        return replace(FAILED, outcome="retry", status=None, error=said)
+
+    await recorded(site.store)
+    await attempted(site.store, *(failed(f"error_{number}") for number in range(10, 22)))
+    await attempted(site.store, replace(FAILED, outcome="done"))
+    await attempted(site.store, failed("error_of_another"), endpoint=BILLING)
+    somebody = await visitor(site)
+
+    page = await somebody.get("/endpoints/acme/crm")
+
+    assert re.findall(r"error (\w+)", page.text) == [str(number) for number in range(21, 11, -1)]
 
 
 async def test_secrets_and_the_values_of_headers_are_on_no_page(site: Served) -> None:

@@ -9,11 +9,11 @@ from playwright.async_api import Page, expect
 
 from tests.builders import ANN, BOB
 from tests.e2e.installation import crm, eventually
-from tests.pages.browsing import WITHIN_MS, browsing, needs_a_browser
-from tests.pages.running import TOKEN, Running, listening, running
+from tests.listening import listening
+from tests.pages.browsing import browsing, needs_a_browser, reloaded_until, watched
+from tests.pages.running import TOKEN, Listener, Running, running
 
 pytestmark = needs_a_browser
-expect.set_options(timeout=WITHIN_MS)
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ async def known(folder: Path) -> AsyncIterator[Running]:
 
 
 async def test_the_guide_leads_from_nothing_to_the_first_stop_that_arrived(site: Running) -> None:
-    async with listening() as listener, browsing(site, is_logged_in=False) as page:
+    listener = Listener()
+    async with listening(listener.take) as url, browsing(site, is_logged_in=False) as page:
         await page.goto("/set-up")
         await page.get_by_label("Token").fill(TOKEN)
         await page.get_by_role("button", name="Log in").click()
@@ -50,7 +51,7 @@ async def test_the_guide_leads_from_nothing_to_the_first_stop_that_arrived(site:
 
         form = page.locator("#endpoint")
         await form.get_by_label("Name").fill("crm")
-        await form.get_by_label("URL").fill(listener.url)
+        await form.get_by_label("URL").fill(url)
         await form.get_by_role("button", name="Add the endpoint").click()
         listener.secret = await page.locator("#secret").inner_text()
         await page.get_by_role("link", name="I have copied it: go on").click()
@@ -82,8 +83,7 @@ async def _simulate_until_told(page: Page) -> None:
 
 async def test_the_guide_waits_for_a_stop_that_comes_from_elsewhere(known: Running) -> None:
     async with browsing(known) as page:
-        await page.goto("/set-up")
-        await expect(page.locator("[data-live-status]")).to_have_text("● live")
+        await watched(page, "/set-up")
         await known.texted(ANN, "stop please", identity="m1")
 
         await expect(page.locator("#arrival")).to_contain_text("A STOP arrived")
@@ -92,8 +92,7 @@ async def test_the_guide_waits_for_a_stop_that_comes_from_elsewhere(known: Runni
 
 async def test_the_dashboard_shows_an_event_as_it_happens(known: Running) -> None:
     async with browsing(known) as page:
-        await page.goto("/")
-        await expect(page.locator("[data-live-status]")).to_have_text("● live")
+        await watched(page, "/")
         await expect(page.locator("#latest")).to_contain_text("Nothing has happened yet")
         await known.texted(ANN, "STOP", identity="m1")
 
@@ -104,8 +103,7 @@ async def test_the_dashboard_shows_an_event_as_it_happens(known: Running) -> Non
 
 async def test_the_keyboards_place_on_the_page_stays_while_it_changes(known: Running) -> None:
     async with browsing(known) as page:
-        await page.goto("/")
-        await expect(page.locator("[data-live-status]")).to_have_text("● live")
+        await watched(page, "/")
         link = page.locator("#endpoints").get_by_role("link", name="acme/crm")
         await link.focus()
         await known.texted(ANN, "STOP", identity="m1")
@@ -132,7 +130,7 @@ async def test_an_endpoint_is_disabled_and_enabled_and_then_hears_what_was_held(
         await page.goto("/endpoints/acme/crm")
         await page.get_by_role("button", name="Enable").click()
         await expect(page.get_by_text("Enabled. What was held for it")).to_be_visible()
-        await eventually(lambda: known.sink.told(ANN) == ["opted_out"], within=60)
+        await known.has_heard(ANN, "opted_out")
 
     assert held == []
 
@@ -142,32 +140,22 @@ async def test_what_was_given_up_is_understood_and_retried(known: Running) -> No
     async with browsing(known) as page:
         await known.texted(ANN, "STOP", identity="m1")
         await page.goto("/deliveries?state=dead")
-
-        async def is_dead() -> bool:
-            await page.reload()
-            return await page.locator("td .state", has_text="given up").count() > 0
-
-        await eventually(is_dead, within=60)
+        await reloaded_until(page, "given up")
         await page.get_by_role("link", name=ANN).first.click()
         await expect(page.get_by_text("HTTP 500").first).to_be_visible()
         await expect(page.get_by_text("it failed: look in its own log").first).to_be_visible()
         known.sink.answers.clear()
         await page.get_by_role("button", name="Retry").click()
         await expect(page.get_by_text("Taken up again")).to_be_visible()
-        await eventually(lambda: known.sink.told(ANN) == ["opted_out"], within=60)
-
-        async def is_told() -> bool:
-            await page.reload()
-            return await page.locator("td .state", has_text="delivered").count() > 0
-
-        await eventually(is_told, within=60)
+        await known.has_heard(ANN, "opted_out")
+        await reloaded_until(page, "delivered")
 
 
 async def test_a_replay_tells_an_endpoint_again_what_it_lost(known: Running) -> None:
     async with browsing(known) as page:
         for number, who in enumerate((ANN, BOB)):
             await known.texted(who, "STOP", identity=f"m{number}")
-        await eventually(lambda: len(known.sink.received) == 2, within=60)
+        await known.has_heard_of(2)
         known.sink.received.clear()
 
         await page.goto("/deliveries")
@@ -178,13 +166,13 @@ async def test_a_replay_tells_an_endpoint_again_what_it_lost(known: Running) -> 
 
         await expect(page.locator("#progress")).to_contain_text("finished")
         await expect(page.locator("#progress")).to_contain_text("2 of 2 events")
-        await eventually(lambda: len(known.sink.ids) == 2, within=60)
+        await known.has_heard_of(2)
 
 
 async def test_a_replay_is_cancelled(known: Running) -> None:
     async with browsing(known) as page:
         await known.texted(ANN, "STOP", identity="m1")
-        await eventually(lambda: len(known.sink.received) == 1, within=60)
+        await known.has_heard_of(1)
         await page.goto("/replays")
         await page.get_by_role("button", name="Count first").click()
         await page.get_by_role("button", name="Send 1 events again").click()
@@ -199,7 +187,7 @@ async def test_a_replay_is_cancelled(known: Running) -> None:
 async def test_a_number_is_looked_up_and_decided_for(known: Running) -> None:
     async with browsing(known) as page:
         await known.texted(ANN, "START", identity="m1")
-        await eventually(lambda: known.sink.told(ANN) == ["opted_in"], within=60)
+        await known.has_heard(ANN, "opted_in")
         await page.goto("/people")
         await page.get_by_label("Number, with its country code").fill("+1 650 242 6055")
         await page.keyboard.press("Enter")
@@ -209,7 +197,7 @@ async def test_a_number_is_looked_up_and_decided_for(known: Running) -> None:
         await page.get_by_role("button", name="Put it on the record").click()
 
         await expect(page.get_by_text("“ticket 4711”")).to_be_visible()
-        await eventually(lambda: known.sink.told(ANN) == ["opted_in", "opted_out"], within=60)
+        await known.has_heard(ANN, "opted_in", "opted_out")
         assert ANN not in page.url
 
 
@@ -269,7 +257,7 @@ async def test_a_url_is_copied_with_one_press(known: Running) -> None:
 async def test_without_scripts_everything_but_the_live_parts_works(known: Running) -> None:
     async with browsing(known, has_scripts=False) as page:
         await known.texted(ANN, "STOP", identity="m1")
-        await eventually(lambda: known.sink.told(ANN) == ["opted_out"], within=60)
+        await known.has_heard(ANN, "opted_out")
 
         await page.goto("/")
         await expect(page.locator("#latest")).to_contain_text(ANN)

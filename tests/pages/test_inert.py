@@ -1,9 +1,9 @@
 """What comes from outside is shown as it is, and obeyed nowhere."""
 
-from consent.ledger import Ledger, Registry
+from consent.ledger import Registry
 from consent.model import CampaignId, EventType
 from tests.builders import ACME, ANN, NOON, a_campaign, a_change, a_stop, an_endpoint, an_origin
-from tests.console.served import Served, bury, recorded
+from tests.console.served import Served, bury, logged, recorded
 from tests.pages.visitor import visitor
 
 SCRIPT = "<script>alert(1)</script>"
@@ -56,7 +56,7 @@ async def test_markup_in_a_text_message_is_shown_and_not_obeyed(site: Served) ->
         detail='{"text": "<script>alert(1)</script>", "more": "</pre><script>alert(2)</script>"}',
         at=NOON + 5000,
     )
-    (event,) = (await Ledger(site.store).apply(texted)).events  # type: ignore[union-attr]
+    event = await logged(site.store, texted)
     somebody = await visitor(site)
 
     for page in (await somebody.get(f"/events/{event}"), await somebody.post("/people", number=ANN)):
@@ -89,7 +89,7 @@ async def test_markup_in_an_address_is_shown_and_not_obeyed(site: Served) -> Non
 
 async def test_a_discovered_campaign_with_odd_characters_is_shown(site: Served) -> None:
     await recorded(site.store)
-    await Ledger(site.store).apply(a_stop(campaigns=(CampaignId("<b>1"),), at=NOON + 9000))
+    await logged(site.store, a_stop(campaigns=(CampaignId("<b>1"),), at=NOON + 9000))
     somebody = await visitor(site)
 
     page = await somebody.get("/deliveries")
@@ -104,5 +104,5 @@ async def test_every_type_of_event_has_its_story(site: Served) -> None:
 
     for kind in (EventType.MESSAGE_STATUS, EventType.ENDPOINT_FAILING, EventType.API_RESPONSE):
         change = a_change(None, type=kind, campaigns=(), detail='{"id": "acme/crm"}')
-        (event,) = (await Ledger(site.store).apply(change)).events  # type: ignore[union-attr]
+        event = await logged(site.store, change)
         assert (await somebody.get(f"/events/{event}")).status == 200

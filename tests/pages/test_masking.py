@@ -2,10 +2,9 @@
 
 import json
 
-from consent.ledger import Ledger
 from tests.builders import ANN, BOB, NOON, a_change
-from tests.console.served import Served, bury, recorded
-from tests.pages.visitor import Visitor, visitor
+from tests.console.served import Served, bury, logged, recorded
+from tests.pages.visitor import Visitor, visitor, watching
 
 READ = ("/", "/endpoints", "/endpoints/acme/crm", "/deliveries", "/replays", "/people", "/sources", "/set-up?since=0")
 
@@ -14,7 +13,7 @@ async def pages(somebody: Visitor, site: Served) -> dict[str, str]:
     """Every page that tells of a person, by its address."""
     ids = await recorded(site.store)
     text = a_change(None, at=NOON + 3000, detail=json.dumps({"text": "my secret wish"}))
-    ids += (await Ledger(site.store).apply(text)).events  # type: ignore[union-attr]
+    ids.append(await logged(site.store, text))
     await bury(site.store)
     found = [await somebody.get(path) for path in (*READ, *(f"/events/{event}" for event in ids))]
     looked_up = await somebody.post("/people", number=f"+{ANN}")
@@ -58,8 +57,5 @@ async def test_a_number_stands_in_no_address_and_no_audit(site: Served) -> None:
 async def test_what_is_sent_live_is_masked_like_the_page(site: Served) -> None:
     await recorded(site.store)
     for scopes, is_shown in ((("read",), False), (("read", "numbers"), True)):
-        await visitor(site, *scopes)
-        async with site.http.get("/live") as stream:
-            while not (line := await stream.content.readline()).startswith(b"data: "):
-                pass
-        assert (ANN.encode() in line) is is_shown
+        async with watching(site, *scopes) as told:
+            assert (ANN in str(await anext(told))) is is_shown

@@ -3,13 +3,13 @@
 import re
 
 from consent.directory import Directory
-from consent.ledger import Ledger, Registry
+from consent.ledger import Registry
 from consent.model import Account, UnixMs
 from console.deliveries import DeliveryLine, Story
 from console.eventlines import line_of
 from console.pages.guide import arrived, is_settled, simulating
 from tests.builders import ACME, NOON, a_campaign, a_source, a_stop, an_endpoint, an_event
-from tests.console.served import Served, recorded
+from tests.console.served import Served, logged, recorded
 from tests.pages.visitor import visitor
 
 
@@ -62,7 +62,7 @@ async def test_a_stop_that_came_since_is_shown_with_who_was_told(site: Served) -
 
     waiting = await somebody.get("/set-up")
     since = re.search(r"live\?since=(\d+)", waiting.html)
-    await Ledger(site.store).apply(a_stop(at=NOON + 60_000))
+    await logged(site.store, a_stop(at=NOON + 60_000))
     assert since
     arrived = await somebody.get(f"/set-up?since={since[1]}")
 

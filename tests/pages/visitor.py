@@ -1,6 +1,10 @@
 """Somebody with a browser, as far as HTTP goes: she logs in, follows redirects, and sends forms with their token."""
 
+import asyncio
+import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -10,6 +14,7 @@ import aiohttp
 
 from tests.console.served import FIRST_TOKEN, Served
 
+_PATIENCE_S = 60
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
@@ -70,3 +75,19 @@ async def visitor(site: Served, *scopes: str) -> Visitor:
     somebody = Visitor(site.http)
     await somebody.log_in(await site.token(*scopes) if scopes else FIRST_TOKEN)
     return somebody
+
+
+@asynccontextmanager
+async def watching(site: Served, *scopes: str) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    """What the dashboard hears while it is open."""
+    await visitor(site, *scopes)
+    async with asyncio.timeout(_PATIENCE_S), site.http.get("/live") as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        yield regions(stream)
+
+
+async def regions(stream: aiohttp.ClientResponse) -> AsyncIterator[dict[str, str]]:
+    """What is new on the page, by the parts that it is new in."""
+    while line := await stream.content.readline():
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))

@@ -1,0 +1,20 @@
+"""What is wrong with an endpoint is told with what can be done about it."""
+
+import pytest
+
+from console.remedies import REMEDIES, remedy_of_reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("http_503", "it is overloaded, or closed for maintenance: look there"),
+        ("connect_refused: Connection refused", REMEDIES["connect_refused"]),
+        ("nothing was delivered for 120 h: tls_failed: certificate has expired", REMEDIES["tls_failed"]),
+        ("nothing was delivered for 120 h: http_404", "it has no such path: check the URL"),
+        ("a new certificate", ""),
+        ("", ""),
+    ],
+)
+def test_an_endpoints_record_leads_to_a_remedy(reason: str, remedy: str) -> None:
+    assert remedy_of_reason(reason) == remedy
