@@ -12,9 +12,8 @@ from console.desk import Desk
 from console.lookup import endpoint_meant
 
 _BLOCK_MS = Millis(500)
-_OVERLAP = 200
-_RARITY = 50
-"""How many attempts are looked at for each one of a wanted kind."""
+_LOOKED_THROUGH = 250
+"""Of each partition, for some of a wanted kind; more where more are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ async def tail(desk: Desk, wanted: Wanted, *, number: int, follow: bool) -> Asyn
     async with desk.reading() as store:
         trail = Trail(store)
         end = await trail.end()
-        recent = list(filter(is_wanted, await Backlog(store).attempts(limit=max(_OVERLAP, number * _RARITY))))
+        recent = list(filter(is_wanted, await Backlog(store).attempts(of_each=max(number, _LOOKED_THROUGH))))
         for attempt in reversed(recent[:number]):
             yield attempt_told(attempt, mask_numbers=desk.mask_numbers)
         if not follow:

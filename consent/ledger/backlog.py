@@ -8,6 +8,7 @@ from typing import Literal
 
 from consent.ledger.keys import BAND_MS, Keys, event_id, event_place
 from consent.ledger.store import Store
+from consent.ledger.tail import entries_of
 from consent.ledger.wire import pack
 from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, Opening, UnixMs
 
@@ -146,17 +147,30 @@ class Backlog:
             counts.update({word.decode(): int(count) for word, count in found.items()})
         return counts
 
-    async def attempts(self, event: EventId | None = None, *, limit: int = 100) -> list[Attempt]:
-        """The last attempts, newest first; of one event, or of all."""
-        found: list[Attempt] = []
-        place = event_place(event) if event else None
-        for keys in self._store.keys if place is None else self._store.keys[place[0] : place[0] + 1]:
-            for stream_id, entry in await self._store.redis.xrevrange(keys.attempts, "+", "-", count=_PAGE * 20):
-                attempted = event_id(keys.partition, entry[b"event"].decode())
-                if event is not None and attempted != event:
-                    continue
-                found.append(attempt_of(keys, stream_id, entry))
-        return sorted(found, key=lambda attempt: attempt.at, reverse=True)[:limit]
+    async def attempts(self, *, of_each: int) -> list[Attempt]:
+        """The last ones, newest first: so many of each partition."""
+        trails = await self._store.reads.ask(
+            [pack(("XREVRANGE", keys.attempts, "+", "-", "COUNT", of_each)) for keys in self._store.keys]
+        )
+        found = [
+            attempt_of(keys, stream_id, entry)
+            for keys, trail in zip(self._store.keys, trails, strict=True)
+            for stream_id, entry in entries_of(trail)
+        ]
+        return sorted(found, key=lambda attempt: attempt.at, reverse=True)
+
+    async def attempts_on(self, event: EventId) -> list[Attempt]:
+        """Those of one event that are still on record, newest first."""
+        place = event_place(event)
+        if place is None or place[0] >= self._store.partitions:
+            return []
+        keys = self._store.keys[place[0]]
+        (trail,) = await self._store.reads.ask([pack(("XREVRANGE", keys.attempts, "+", "-"))])
+        return [
+            attempt_of(keys, stream_id, entry)
+            for stream_id, entry in entries_of(trail)
+            if entry[b"event"].decode() == place[1]
+        ]
 
 
 def buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:

@@ -13,7 +13,7 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, RedisClusterException, ResponseError
+from redis.exceptions import AuthenticationError, ClusterError, RedisClusterException, ResponseError
 from redis.exceptions import ConnectionError as StoreGone
 from redis.exceptions import TimeoutError as StoreSilent
 
@@ -80,7 +80,7 @@ async def _in_our_words() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise StoreUnavailable(f"the store did not answer within {TIMEOUT_S:g} s") from None
-    except (StoreGone, StoreSilent, RedisClusterException) as exc:
+    except (StoreGone, StoreSilent, RedisClusterException, ClusterError) as exc:
         is_known = not isinstance(exc, AuthenticationError) and not isinstance(exc.__cause__, AuthenticationError)
         remedy = "" if is_known else " (user and password come from store.url)"
         raise StoreUnavailable(f"the store cannot be reached: {exc}{remedy}") from exc

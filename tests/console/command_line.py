@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from typer.testing import CliRunner
 
-from consent.ledger import Store
+from consent.ledger import Registry, Store
+from consent.ledger.rows import Row
 from console.cli import app
 from tests.e2e.installation import free_port
 
 Found = TypeVar("Found")
 PARTITIONS = 4
+# Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+_PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
+)
 
 
 def _elsewhere(more: str) -> str:
@@ -44,6 +51,19 @@ class CommandLine:
         result = CliRunner().invoke(app, [*words, "--json", "--config", str(self.config)])
         assert result.exit_code == exit_code, (result.output, result.exception)
         return json.loads(result.stdout)
+
+    def process(self, *words: str, **more: Any) -> "subprocess.Popen[str]":
+        """A process of its own, which Ctrl-C stops."""
+        command = [sys.executable, "-c", _PROGRAM, *words, "--config", str(self.config)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **more)
+
+    def register(self, *rows: Row) -> None:
+        async def put(store: Store) -> None:
+            for row in rows:
+                await Registry(store).put(row)
+
+        self.in_store(put)
 
     def in_store(self, work: Callable[[Store], Awaitable[Found]]) -> Found:
         async def opened() -> Found:

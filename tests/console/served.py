@@ -14,7 +14,7 @@ from config.settings import Settings, judged
 from consent.ledger import Ledger, Queue, Registry, Store
 from consent.ledger.audit import Audit
 from consent.ledger.tokens import Tokens
-from consent.model import Account, AttemptRecord, Endpoint, EventId, Millis, Msisdn
+from consent.model import Account, AttemptRecord, Change, Endpoint, EventId, Millis, Msisdn
 from console.desk import Desk
 from console.server.app import build
 from dispatcher.routing import route
@@ -96,22 +96,39 @@ async def served(store: Store, settings: Settings | None = None) -> AsyncIterato
 
 async def recorded(store: Store, *endpoints: Endpoint) -> list[EventId]:
     """A STOP and a START of Ann's and a STOP of Bob's, all owed to the endpoints."""
-    registry, queue = Registry(store), Queue(store)
     for row in (Account(id=ACME), a_campaign(), a_source(), *(endpoints or (CRM, BILLING))):
-        await registry.put(row)
+        await Registry(store).put(row)
     changes = (a_stop(at=NOON), a_start(at=NOON + 1000), a_stop(msisdn=BOB))
-    ids = [(await Ledger(store).apply(change)).events[0] for change in changes]  # type: ignore[union-attr]  # all new
-    known = (await registry.directory()).endpoints_of(ACME)
-    for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1000)):
-        await queue.fan_out(stretch, [owed for event in stretch.events for owed in route(event, known)])
+    ids = [await logged(store, change) for change in changes]
+    await routed(store)
     return ids
+
+
+async def logged(store: Store, change: Change) -> EventId:
+    """The one event that it makes."""
+    (event,) = (await Ledger(store).apply(change)).events  # type: ignore[union-attr]  # it is new
+    return event
+
+
+async def routed(store: Store) -> None:
+    """What was logged since is owed to the endpoints."""
+    known, queue = list((await Registry(store).directory()).endpoints.values()), Queue(store)
+    while stretches := await queue.unrouted(await queue.cursors(), block=Millis(1)):
+        for stretch in stretches:
+            await queue.fan_out(stretch, [owed for event in stretch.events for owed in route(event, known)])
 
 
 async def bury(store: Store, msisdn: Msisdn = ANN, *, response: str = "oh no") -> None:
     """Give up on the first delivery of a number to the CRM."""
-    queue = Queue(store)
-    partition = store.keys_of(msisdn).partition
-    for lease in (await queue.claim(partition, {CRM.id: 10}, token=secrets.token_hex(8))).leases:
-        verdict = "bury" if lease.msisdn == msisdn else "release"
-        record = replace(FAILED, response=response) if verdict == "bury" else None
-        await queue.settle(lease, verdict, record, wait=Millis(0))
+    await attempted(store, replace(FAILED, response=response), msisdn=msisdn)
+
+
+async def attempted(store: Store, *records: AttemptRecord, endpoint: Endpoint = CRM, msisdn: Msisdn = ANN) -> None:
+    """So the attempts at the first delivery of a number went, one after the other."""
+    queue, partition = Queue(store), store.keys_of(msisdn).partition
+    for record in records:
+        for lease in (await queue.claim(partition, {endpoint.id: 10}, token=secrets.token_hex(8))).leases:
+            if lease.msisdn == msisdn:
+                await queue.settle(lease, record.outcome, record, wait=Millis(0))
+            else:
+                await queue.settle(lease, "release", None, wait=Millis(0))

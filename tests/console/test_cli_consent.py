@@ -2,33 +2,25 @@
 
 import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from consent.ledger import Ledger, Registry, Store
+from consent.ledger import Ledger, Store
 from consent.model import Account
 from tests.builders import ACME, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
 from tests.console.command_line import CommandLine
 
-# Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
-TAIL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
-
 
 @pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    async def register(store: Store) -> None:
-        for row in (Account(id=ACME), a_campaign(), a_campaign("1117", title="News")):
-            await Registry(store).put(row)
+def cli(cli: CommandLine) -> CommandLine:
+    async def record(store: Store) -> None:
         await Ledger(store).apply(a_start(at=NOON))
         await Ledger(store).apply(a_stop(at=NOON + 2000))
         await Ledger(store).apply(a_start(at=NOON + 1000, received_at=NOON + 3000))
 
-    line = CommandLine(tmp_path, store_url)
-    line.in_store(register)
-    return line
+    cli.register(Account(id=ACME), a_campaign(), a_campaign("1117", title="News"))
+    cli.in_store(record)
+    return cli
 
 
 def test_every_campaign_is_told_the_known_ones_first(cli: CommandLine) -> None:
@@ -95,12 +87,7 @@ def test_following_goes_on_until_interrupted(cli: CommandLine) -> None:
     async def another(store: Store) -> None:
         await Ledger(store).apply(a_stop(msisdn=BOB))
 
-    with subprocess.Popen(
-        [sys.executable, "-c", TAIL, "events", "tail", "-f", "-n", "1", "--json", "--config", str(cli.config)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as tail:
+    with cli.process("events", "tail", "-f", "-n", "1", "--json") as tail:
         assert tail.stdout is not None
         try:
             before = json.loads(tail.stdout.readline())

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,38 +15,20 @@ from consent.model import Account, AccountId, Actor, CampaignId, ConsentState, M
 from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop, an_origin
 from tests.console.command_line import CommandLine
 
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
-)
 MANY = 120_000
-
-
-async def register(store: Store) -> None:
-    for row in (Account(id=ACME), a_campaign(), a_campaign("1117", title="News")):
-        await Registry(store).put(row)
+KNOWN = (Account(id=ACME), a_campaign(), a_campaign("1117", title="News"))
 
 
 @pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    line = CommandLine(tmp_path, store_url)
-    line.in_store(register)
-    return line
+def cli(cli: CommandLine) -> CommandLine:
+    cli.register(*KNOWN)
+    return cli
 
 
 def a_list(folder: Path, text: str, name: str = "list.csv") -> str:
     path = folder / name
     path.write_bytes(text.encode())
     return str(path)
-
-
-def process(cli: CommandLine, *words: str, **more: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words, "--config", str(cli.config)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,  # type: ignore[call-overload]  # passed on
-    )
 
 
 def everything(cli: CommandLine) -> dict[tuple[str, str], ConsentState]:
@@ -182,6 +163,7 @@ def test_an_export_is_imported_to_the_same_states(cli: CommandLine, tmp_path: Pa
 
     for path in out.values():
         cli.in_store(emptied)
+        cli.register(*KNOWN)
         cli.json("consent", "import", str(path))
 
         after = everything(cli)
@@ -195,7 +177,6 @@ def test_an_export_is_imported_to_the_same_states(cli: CommandLine, tmp_path: Pa
 
 async def emptied(store: Store) -> None:
     await store.redis.flushall()
-    await register(store)
 
 
 def test_an_export_is_for_its_owner_alone_and_has_what_was_asked_for(cli: CommandLine, tmp_path: Path) -> None:
@@ -224,7 +205,7 @@ def test_lines_of_another_account_are_imported_for_it_unless_one_is_named(cli: C
 
 
 def test_standard_input_is_read_as_it_comes(cli: CommandLine) -> None:
-    with process(cli, "consent", "import", "-", "--json", stdin=subprocess.PIPE) as running:
+    with cli.process("consent", "import", "-", "--json", stdin=subprocess.PIPE) as running:
         told, complaints = running.communicate(
             f'{{"phone": {ANN}, "campaign": 1116, "status": "opted_out", "date": "2024-01-02T03:04:05Z"}}\n'
         )
@@ -239,7 +220,7 @@ def numbers(count: int = MANY) -> str:
 
 
 def kill_in_the_middle(cli: CommandLine, file: str, how: signal.Signals) -> str:
-    with process(cli, "consent", "import", file, "--campaign", ALERTS, "--status", "opted_out") as running:
+    with cli.process("consent", "import", file, "--campaign", ALERTS, "--status", "opted_out") as running:
         deadline = time.monotonic() + 30
         while not cli.in_store(bookmarked) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -1,7 +1,6 @@
 """Accounts, campaigns and sources: listed without secrets, added by the rules of the file, applied without loss."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -31,17 +30,8 @@ url = "https://crm.example.com/hooks"
 
 
 @pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    return CommandLine(tmp_path, store_url)
-
-
-@pytest.fixture
 def acme(cli: CommandLine) -> CommandLine:
-    async def register(store: Store) -> None:
-        for row in (Account(id=ACME, api_key="abcd1234"), a_campaign(), a_source(), an_endpoint()):
-            await Registry(store).put(row)
-
-    cli.in_store(register)
+    cli.register(Account(id=ACME, api_key="abcd1234"), a_campaign(), a_source(), an_endpoint())
     return cli
 
 

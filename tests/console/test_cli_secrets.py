@@ -4,7 +4,6 @@ import base64
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,11 +33,6 @@ url = "https://crm.example.com/hooks?key=in-the-query"
 headers = { "X-Api-Key" = "key-of-the-crm" }
 """
 SECRETS = ("abcd1234", "s3cr3t-of-acme", "t0ken-of-at-least-16-chars", "in-the-query", "key-of-the-crm", "whsec_")
-
-
-@pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    return CommandLine(tmp_path, store_url)
 
 
 def keyed(cli: CommandLine, newest: str = "", *old: str) -> None:

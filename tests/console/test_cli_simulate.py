@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -57,15 +56,10 @@ def test_a_postback_is_one_that_skycore_sends(code: simulation.Code, status: Sta
 
 
 @pytest.fixture
-def cli(tmp_path: Path, store_url: str) -> CommandLine:
-    async def register(store: Store) -> None:
-        for row in (Account(id=ACME), a_campaign(), a_source()):
-            await Registry(store).put(row)
-
-    line = CommandLine(tmp_path, store_url)
-    line.configure("[receiver]\nport = 9")
-    line.in_store(register)
-    return line
+def cli(cli: CommandLine) -> CommandLine:
+    cli.configure("[receiver]\nport = 9")
+    cli.register(Account(id=ACME), a_campaign(), a_source())
+    return cli
 
 
 def test_a_receiver_that_is_away_is_told_with_the_remedy(cli: CommandLine) -> None:

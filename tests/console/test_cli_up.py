@@ -26,6 +26,7 @@ from console.addresses import ensure_free, local_url
 from console.commands.up import as_text
 from console.household import Beginning, prepare
 from tests.e2e.installation import eventually, free_port
+from tests.listening import listening
 
 PATIENCE_S = 60.0
 COMMAND = [sys.executable, "-c", "from console.cli import main; main()"]
@@ -80,26 +81,14 @@ def up() -> Iterator[Up]:
         yield Up(Path(name))
 
 
-@asynccontextmanager
-async def listening(received: list[tuple[dict[str, str], bytes]]) -> AsyncIterator[str]:
+async def test_a_newcomer_pastes_the_line_and_the_listener_hears_of_it(up: Up) -> None:
+    received: list[tuple[dict[str, str], bytes]] = []
+
     async def take(request: web.Request) -> web.Response:
         received.append((dict(request.headers), await request.read()))
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/hook", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    finally:
-        await runner.cleanup()
-
-
-async def test_a_newcomer_pastes_the_line_and_the_listener_hears_of_it(up: Up) -> None:
-    received: list[tuple[dict[str, str], bytes]] = []
-    async with listening(received) as listener, up.running() as process, aiohttp.ClientSession() as http:
+    async with listening(take) as listener, up.running() as process, aiohttp.ClientSession() as http:
         added = json.loads(await up.also("endpoint", "add", "demo/crm", listener, "--json"))
         _, _, url, _, form = shlex.split(next(line for line in up.printed().splitlines() if "curl -i" in line))
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

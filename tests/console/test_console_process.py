@@ -15,7 +15,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from typer.testing import CliRunner
 
 from consent.ledger import Store
@@ -23,6 +22,7 @@ from console.cli import app
 from tests.builders import ANN, an_endpoint
 from tests.console.served import recorded
 from tests.e2e.installation import eventually, free_port
+from tests.listening import listening
 
 
 class Console:
@@ -132,10 +132,8 @@ async def test_told_to_stop_it_ends_what_is_under_way_and_leaves(console: Consol
         await may_answer.wait()
         return web.Response()
 
-    slow = web.Application()
-    slow.router.add_post("/hook", take)
-    async with TestServer(slow) as listener, console.running() as process, aiohttp.ClientSession() as http:
-        await recorded(store, an_endpoint("crm", url=str(listener.make_url("/hook"))))
+    async with listening(take) as listener, console.running() as process, aiohttp.ClientSession() as http:
+        await recorded(store, an_endpoint("crm", url=listener))
         url, headers = f"{console.url}/api/v1/endpoints/acme/crm/test", {"Authorization": f"Bearer {console.token}"}
         testing = asyncio.create_task(http.post(url, json={}, headers=headers).__aenter__())
         await asyncio.wait_for(asked.wait(), 60)

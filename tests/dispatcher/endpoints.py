@@ -6,9 +6,11 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
 
+import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from dispatcher import failure
@@ -91,6 +93,33 @@ class Server:
     connections: int = 0
     requests: list[bytes] = field(default_factory=list)
     """Each of them whole."""
+
+
+def certified(authority: trustme.CA, host: str, **certificate: datetime) -> ssl.SSLContext:
+    """For a server of this name."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host, **certificate).configure_cert(context)
+    return context
+
+
+class Endless:
+    """Says ever more, until the client hangs up."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self._beginning = beginning
+        self.written = 0
+        self.was_left = asyncio.Event()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_from(reader)
+        writer.write(self._beginning)
+        try:
+            while True:
+                writer.write(b"a" * 65536)
+                await writer.drain()
+                self.written += 65536
+        finally:
+            self.was_left.set()
 
 
 async def request_from(reader: asyncio.StreamReader) -> bytes:

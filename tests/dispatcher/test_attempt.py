@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 
@@ -23,6 +22,7 @@ from dispatcher.retry import GONE_REASON, RetryPolicy, next_step
 from dispatcher.send import Sender
 from tests.builders import SECRET, a_campaign, a_delivery, a_stop, an_endpoint
 from tests.e2e.installation import eventually
+from tests.listening import listening
 
 POLICY = RetryPolicy(schedule=(Millis(0), Millis(60_000), Millis(120_000)), jitter_ratio=0)
 
@@ -48,10 +48,7 @@ class Sink:
 @pytest.fixture
 async def sink() -> AsyncIterator[Sink]:
     sink = Sink()
-    application = web.Application()
-    application.router.add_post("/hook", sink.take)
-    async with TestServer(application) as server:
-        sink.url = str(server.make_url("/hook"))
+    async with listening(sink.take) as sink.url:
         yield sink
 
 
@@ -118,7 +115,7 @@ async def test_what_is_delivered_is_done_and_on_record(
     assert (body["type"], body["data"]["event_id"]) == ("consent.opted_out", lease.event_id)
     assert body["data"]["campaign"]["title"] == "My Campaign Name"
     assert await backlog.owed(crm.id) == []
-    (attempt,) = await backlog.attempts(lease.event_id)
+    (attempt,) = await backlog.attempts_on(lease.event_id)
     assert (attempt.record.outcome, attempt.record.status, attempt.record.error) == ("done", 200, "")
     (line,) = logs
     assert (line["event"], line["outcome"], line["attempt"]) == ("delivery.attempted", "delivered", 1)
@@ -142,7 +139,7 @@ async def test_a_failure_is_tried_again_when_the_schedule_says(
 
     assert await due_in(queue, lease) == pytest.approx(60_000, abs=2000)
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 1)
-    (attempt,) = await backlog.attempts()
+    (attempt,) = await backlog.attempts(of_each=10)
     assert (attempt.record.outcome, attempt.record.error, attempt.record.response) == (
         "retry",
         "http_500",
@@ -170,7 +167,7 @@ async def test_a_refused_connection_is_a_failure_like_any_other(
 
     await carried_out(attempts, lease, nowhere)
 
-    (attempt,) = await backlog.attempts()
+    (attempt,) = await backlog.attempts(of_each=10)
     assert attempt.record.status is None
     assert attempt.record.error.startswith("connect_refused")
     assert await due_in(queue, lease) > 50_000
@@ -193,7 +190,7 @@ async def test_410_holds_the_delivery_and_says_that_the_endpoint_is_gone(
     assert attempt.said == Said(failed=1, reason=GONE_REASON, is_gone=True)
     held = await owed(backlog, crm)
     assert (held.event, held.state, held.attempts) == (lease.event_id, "due", 0)
-    (attempt,) = await backlog.attempts()
+    (attempt,) = await backlog.attempts(of_each=10)
     assert (attempt.record.outcome, attempt.record.status) == ("hold", 410)
 
 
@@ -237,7 +234,7 @@ async def test_what_cannot_be_served_here_is_given_back_untried(
     assert sink.received == []
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 0)
     assert 0 < await due_in(queue, lease) <= 5000
-    assert await backlog.attempts() == []
+    assert await backlog.attempts(of_each=10) == []
 
 
 async def test_what_is_our_own_fault_spends_no_attempt_and_is_soon_tried_again(
@@ -252,7 +249,7 @@ async def test_what_is_our_own_fault_spends_no_attempt_and_is_soon_tried_again(
     assert attempt.said == Said()
     assert ((await owed(backlog, crm)).state, (await owed(backlog, crm)).attempts) == ("due", 1)
     assert await due_in(queue, lease) == pytest.approx(10_000, abs=2000)
-    (tried, *_) = await backlog.attempts()
+    (tried, *_) = await backlog.attempts(of_each=10)
     assert (tried.record.outcome, tried.record.error) == ("put_off", "no_route")
 
 
@@ -356,7 +353,7 @@ async def test_where_the_time_of_an_attempt_went_is_on_record(
     for _ in range(2):
         await carried_out(attempts, await ordered(), directory)
 
-    kept, opened = [attempt.record for attempt in await backlog.attempts()]
+    kept, opened = [attempt.record for attempt in await backlog.attempts(of_each=10)]
     assert opened.opening is not None
     assert opened.opening.connect_ms >= 0
     assert opened.opening.tls_ms is None
@@ -373,5 +370,5 @@ async def test_who_gave_no_answer_has_no_timings(
 
     await carried_out(attempts, await ordered(), nowhere)
 
-    (attempt,) = await backlog.attempts()
+    (attempt,) = await backlog.attempts(of_each=10)
     assert (attempt.record.first_byte_ms, attempt.record.opening) == (None, None)

@@ -19,10 +19,12 @@ from dispatcher.exchange import KEPT_BYTES, READ_BYTES, Client
 from tests.dispatcher.endpoints import (
     LOOPBACK,
     OK,
+    Endless,
     Names,
     Said,
     a_client,
     answering,
+    certified,
     connected,
     request_from,
     said,
@@ -209,27 +211,14 @@ async def test_an_answer_that_comes_before_the_request_is_one(client: Client) ->
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100000000\r\n", b"Transfer-Encoding: chunked\r\n", b""])
 async def test_a_long_answer_is_not_downloaded(client: Client, framing: bytes) -> None:
-    written = 0
-    hung_up = asyncio.Event()
+    first = b"5f5e100\r\n" if b"chunked" in framing else b""
+    endless = Endless(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + first)
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal written
-        await request_from(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n")
-        writer.write(b"5f5e100\r\n" if b"chunked" in framing else b"")
-        try:
-            while True:
-                writer.write(b"a" * 65536)
-                await writer.drain()
-                written += 65536
-        finally:
-            hung_up.set()
-
-    async with connected(talk) as url:
+    async with connected(endless.talk) as url:
         assert await said(client, url) == (200, b"a" * KEPT_BYTES)
-        await hung_up.wait()
+        await endless.was_left.wait()
 
-    assert written < 20_000_000
+    assert endless.written < 20_000_000
 
 
 @pytest.mark.parametrize("length", [KEPT_BYTES, KEPT_BYTES + 1, READ_BYTES - 1])
@@ -393,24 +382,6 @@ async def test_an_answer_before_the_request_was_read_is_an_answer_and_ends_the_c
 
 
 # ── who is it ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-def certified(authority: trustme.CA, host: str, **certificate: dt.datetime) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(host, **certificate).configure_cert(context)
-    return context
 
 
 YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)

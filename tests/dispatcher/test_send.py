@@ -5,18 +5,15 @@ import gzip
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.test_utils import TestServer
 from standardwebhooks.webhooks import Webhook
 
 from consent.model import Millis, UnixMs
@@ -25,14 +22,11 @@ from dispatcher.formats import Payload
 from dispatcher.outcome import Attempted, Delivered, Gone, TryAgain
 from dispatcher.send import Sender
 from tests.builders import NOON, SECRET, an_endpoint
+from tests.dispatcher.endpoints import LOOPBACK, OK, Endless, Handler, certified, connected, request_from
+from tests.listening import Taking, listening
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-LOOPBACK = (ip_network("127.0.0.0/8"),)
 PAYLOAD = Payload("application/json", '{"text":"ARRÊT"}'.encode())
 WEBHOOK_ID = "evt_3_1764000000000_0"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @pytest.fixture
@@ -45,40 +39,7 @@ async def sent(sender: Sender, url: object, *, now: UnixMs = NOON, **endpoint: A
     return await sender.send(an_endpoint(url=str(url), **endpoint), WEBHOOK_ID, PAYLOAD, now)
 
 
-@asynccontextmanager
-async def answering(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    application = web.Application()
-    application.router.add_post("/hook", handler)
-    server = TestServer(application, scheme="https" if tls else "http")
-    await server.start_server(ssl=tls)
-    try:
-        yield str(server.make_url("/hook"))
-    finally:
-        await server.close()
-
-
-@asynccontextmanager
-async def connected(handler: Connected) -> AsyncIterator[str]:
-    """A server below HTTP."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        except OSError:
-            pass  # the client hung up, which is what some tests are about
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-
-
-async def request_from(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    return head + await reader.readexactly(len(PAYLOAD.content))
-
-
-def always(status: int, **response: Any) -> Handler:
+def always(status: int, **response: Any) -> Taking:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(status=status, **response)
 
@@ -90,7 +51,7 @@ def always(status: int, **response: Any) -> Handler:
 
 @pytest.mark.parametrize(("status", "text"), [(200, "thank you"), (202, ""), (204, "")])
 async def test_a_2xx_is_delivered(sender: Sender, status: int, text: str) -> None:
-    async with answering(always(status, text=text)) as url:
+    async with listening(always(status, text=text)) as url:
         attempted = await sent(sender, url)
 
     assert attempted.outcome == Delivered(status)
@@ -107,7 +68,7 @@ async def test_a_receiver_with_the_reference_library_takes_what_is_sent(sender: 
         taken.append(request)
         return web.Response(status=204)
 
-    async with answering(verify) as url:
+    async with listening(verify) as url:
         attempted = await sent(sender, url, now=now)
 
     assert attempted.outcome == Delivered(204)
@@ -127,7 +88,7 @@ async def test_a_redirect_is_a_failure_and_not_followed(sender: Sender) -> None:
         visits += 1
         return web.Response(status=307, headers={"Location": str(request.url)})
 
-    async with answering(elsewhere) as url:
+    async with listening(elsewhere) as url:
         attempted = await sent(sender, url)
 
     assert attempted.outcome == TryAgain("http_307", None, 307)
@@ -135,7 +96,7 @@ async def test_a_redirect_is_a_failure_and_not_followed(sender: Sender) -> None:
 
 
 async def test_410_is_gone(sender: Sender) -> None:
-    async with answering(always(410)) as url:
+    async with listening(always(410)) as url:
         attempted = await sent(sender, url)
 
     assert (attempted.outcome, attempted.status) == (Gone(), 410)
@@ -146,14 +107,14 @@ async def test_410_is_gone(sender: Sender) -> None:
     "retry_after", ["30", format_datetime(datetime.fromtimestamp((NOON + 30_000) / 1000, UTC), usegmt=True)]
 )
 async def test_retry_after_is_heard_in_both_forms(sender: Sender, status: int, retry_after: str) -> None:
-    async with answering(always(status, headers={"Retry-After": retry_after})) as url:
+    async with listening(always(status, headers={"Retry-After": retry_after})) as url:
         attempted = await sent(sender, url)
 
     assert attempted.outcome == TryAgain(f"http_{status}", Millis(30_000), status)
 
 
 async def test_a_server_error_is_tried_again_and_its_page_kept_for_the_operator(sender: Sender) -> None:
-    async with answering(always(500, text="<h1>Oups, ça ne va pas</h1>")) as url:
+    async with listening(always(500, text="<h1>Oups, ça ne va pas</h1>")) as url:
         attempted = await sent(sender, url)
 
     assert attempted.outcome == TryAgain("http_500", None, 500)
@@ -161,7 +122,7 @@ async def test_a_server_error_is_tried_again_and_its_page_kept_for_the_operator(
 
 
 async def test_what_a_stranger_answers_cannot_steer_a_terminal(sender: Sender) -> None:
-    async with answering(always(500, body=b"\x1b[2Jgone\x00\x9b\xff\n\tkept")) as url:
+    async with listening(always(500, body=b"\x1b[2Jgone\x00\x9b\xff\n\tkept")) as url:
         attempted = await sent(sender, url)
 
     assert attempted.response == "\ufffd[2Jgone\ufffd\ufffd\ufffd\n\tkept"
@@ -174,7 +135,7 @@ async def test_cookies_are_not_kept(sender: Sender) -> None:
         seen.append(request.headers.get("Cookie"))
         return web.Response(headers={"Set-Cookie": "session=1"})
 
-    async with answering(bake) as url:
+    async with listening(bake) as url:
         await sent(sender, url.replace("127.0.0.1", "localhost"))
         await sent(sender, url)
         await sent(sender, url)
@@ -186,34 +147,21 @@ async def test_cookies_are_not_kept(sender: Sender) -> None:
 
 
 async def test_a_long_answer_is_delivered_and_not_downloaded(sender: Sender) -> None:
-    written = 0
-    hung_up = asyncio.Event()
+    endless = Endless(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal written
-        await request_from(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
-        try:
-            while True:
-                writer.write(b"a" * 65536)
-                await writer.drain()
-                written += 65536
-        finally:
-            hung_up.set()
-
-    async with connected(talk) as url:
+    async with connected(endless.talk) as url:
         attempted = await sent(sender, url)
-        await hung_up.wait()
+        await endless.was_left.wait()
 
     assert attempted.outcome == Delivered(200)
     assert attempted.response == "a" * KEPT_BYTES
-    assert written < 20_000_000
+    assert endless.written < 20_000_000
 
 
 async def test_a_compressed_answer_is_not_unpacked(sender: Sender) -> None:
     bomb = gzip.compress(bytes(10_000_000))
 
-    async with answering(always(200, body=bomb, headers={"Content-Encoding": "gzip"})) as url:
+    async with listening(always(200, body=bomb, headers={"Content-Encoding": "gzip"})) as url:
         attempted = await sent(sender, url)
 
     assert attempted.outcome == Delivered(200)
@@ -323,7 +271,7 @@ async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) 
 
 
 @pytest.mark.parametrize("rudeness", [reset, hang_up])
-async def test_who_hangs_up_on_a_new_connection_has_failed(sender: Sender, rudeness: Connected) -> None:
+async def test_who_hangs_up_on_a_new_connection_has_failed(sender: Sender, rudeness: Handler) -> None:
     visits = 0
 
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -369,7 +317,7 @@ async def test_an_unresolvable_host_is_dns_failed(sender: Sender) -> None:
 
 
 async def test_a_forbidden_address_is_egress_refused_and_not_named() -> None:
-    async with answering(always(200)) as url, Sender() as sender:
+    async with listening(always(200)) as url, Sender() as sender:
         by_address = await sent(sender, url)
         by_name = await sent(sender, url.replace("127.0.0.1", "localhost"))
 
@@ -395,7 +343,7 @@ async def test_a_url_that_leads_nowhere_is_a_bad_url(sender: Sender, url: str) -
 
 @pytest.mark.parametrize("secrets", [(), ("whsec_",)])
 async def test_a_secret_that_cannot_sign_sends_nothing(sender: Sender, secrets: tuple[str, ...]) -> None:
-    async with answering(always(200)) as url:
+    async with listening(always(200)) as url:
         attempted = await sent(sender, url, secrets=secrets)
 
     assert attempted.error == "bad_secret"
@@ -420,19 +368,8 @@ async def test_cancelling_is_not_swallowed(sender: Sender) -> None:
 # ── TLS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-def server_context(authority: trustme.CA, host: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(host).configure_cert(context)
-    return context
-
-
 async def test_an_untrusted_certificate_is_tls_failed(sender: Sender, authority: trustme.CA) -> None:
-    async with answering(always(200), server_context(authority, "127.0.0.1")) as url:
+    async with listening(always(200), tls=certified(authority, "127.0.0.1")) as url:
         attempted = await sent(sender, url)
 
     assert attempted.error == "tls_failed"
@@ -441,12 +378,11 @@ async def test_an_untrusted_certificate_is_tls_failed(sender: Sender, authority:
 
 
 @pytest.mark.parametrize(("host", "error"), [("127.0.0.1", ""), ("crm.example.com", "tls_failed")])
-async def test_a_trusted_certificate_has_to_be_for_this_host(authority: trustme.CA, host: str, error: str) -> None:
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-
+async def test_a_trusted_certificate_has_to_be_for_this_host(
+    authority: trustme.CA, trusting: ssl.SSLContext, host: str, error: str
+) -> None:
     async with (
-        answering(always(200), server_context(authority, host)) as url,
+        listening(always(200), tls=certified(authority, host)) as url,
         Sender(egress_allow=LOOPBACK, tls=trusting) as sender,
     ):
         attempted = await sent(sender, url)
@@ -455,7 +391,7 @@ async def test_a_trusted_certificate_has_to_be_for_this_host(authority: trustme.
 
 
 async def test_https_to_a_port_that_speaks_plain_http_is_tls_failed(sender: Sender) -> None:
-    async with answering(always(200)) as url:
+    async with listening(always(200)) as url:
         attempted = await sent(sender, url.replace("http:", "https:"))
 
     assert attempted.error == "tls_failed"
@@ -472,7 +408,7 @@ async def test_connections_are_kept(sender: Sender) -> None:
         peers.add(request.transport.get_extra_info("peername"))
         return web.Response(text="ok")
 
-    async with answering(note) as url:
+    async with listening(note) as url:
         for _ in range(3):
             await sent(sender, url)
 
@@ -481,7 +417,7 @@ async def test_connections_are_kept(sender: Sender) -> None:
 
 @pytest.mark.parametrize("rudeness", [reset, hang_up])
 async def test_a_kept_connection_that_is_closed_under_the_request_costs_no_attempt(
-    sender: Sender, rudeness: Connected
+    sender: Sender, rudeness: Handler
 ) -> None:
     requests: list[bytes] = []
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from config.settings import KEYS, Settings, load
 from consent.errors import Misconfigured
+from consent.model import EventType
 from receiver.codecs import CODECS
 from tests.docs.pages import ROOT, Block, blocks, pages
 
@@ -56,6 +57,17 @@ def test_the_default_on_the_page_is_the_default(section: str, key: str, told: st
     assert getattr(adapter.validate_python({**needed, key: written}), key) == getattr(
         adapter.validate_python(needed), key
     )
+
+
+def test_every_event_that_an_endpoint_may_ask_for_is_on_the_page() -> None:
+    page = PAGE.read_text("utf-8")
+    kinds = set(EventType) - {EventType.ENDPOINT_TEST}
+
+    named = set(
+        re.findall(r"`([a-z]+\.[a-z_*]+|\*)`", page.partition("### [[endpoints]]")[2].partition("## Mistakes")[0])
+    )
+
+    assert kinds | {f"{kind.partition('.')[0]}.*" for kind in kinds} | {"*"} <= named
 
 
 def _model(section: str) -> type[BaseModel]:

@@ -21,6 +21,7 @@ from consent.ledger import Backlog, Ledger, Registry, Store
 from consent.model import Account, Endpoint, Event, Msisdn
 from console import embedded
 from tests.builders import ACME, SECRET, a_campaign, a_source, an_endpoint
+from tests.listening import listening
 
 TOKEN = "t0ken-of-at-least-16-chars"
 ROOT = Path(__file__).parents[2]
@@ -173,14 +174,7 @@ async def installation(
     """Store and sink are up; the processes are the test's to start."""
     here = Installation(folder, schedule=schedule, extra=extra)
     async with AsyncExitStack() as stack:
-        app = web.Application()
-        app.router.add_post("/hook", here.sink.take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        here.sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        here.sink.url = await stack.enter_async_context(listening(here.sink.take))
         stack.push_async_callback(_end, here)
         await here.start_store()
         yield here

@@ -13,6 +13,7 @@ from consent.ledger import Registry
 from consent.model import Account
 from tests.builders import ACME, ANN, BOB, an_endpoint
 from tests.e2e.installation import Installation, crm, eventually, text
+from tests.listening import listening
 
 KEY = "qTFkykO9JTfahCOqJ0V2Wf5Cg1t8iWlZ"
 ELEMENTS = ["ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "TIMESTAMP", "SHORTCODE", "CAMPAIGNTITLE", "BRANDNAME", "SOURCE"]
@@ -46,14 +47,8 @@ class PostbackStore:
 @pytest.fixture
 async def old(here: Installation) -> AsyncIterator[PostbackStore]:
     store = PostbackStore()
-    app = web.Application()
-    app.router.add_post("/postbacks", store.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    store.url = f"http://127.0.0.1:{runner.addresses[0][1]}/postbacks"
-    yield store
-    await runner.cleanup()
+    async with listening(store.take, path="/postbacks") as store.url:
+        yield store
 
 
 async def test_api_calls_and_texts_reach_old_and_new_systems(

@@ -294,7 +294,6 @@ def by_recipient(events: list[Event]) -> dict[Msisdn, list[EventId]]:
 @given(st.lists(st.one_of(writes, writes, writes, reads, reads, trims, restarts), max_size=60))
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=(Phase.generate,),  # to shrink a failure takes minutes of a real server's time
 )

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from consent.ledger import Backlog, Ledger, Queue, Store, Stretch
+from consent.ledger.keys import event_place
 from consent.model import (
     AttemptRecord,
     CampaignId,
@@ -163,11 +164,35 @@ async def test_attempts_are_shown_newest_first_of_one_event_or_of_all(
             for lease in (await queue.claim(Partition(partition), {CRM.id: 9}, token="mine")).leases:
                 await queue.settle(lease, "retry", RECORD, wait=Millis(0))
 
-    every = await backlog.attempts()
-    assert [attempt.event for attempt in await backlog.attempts(ann.id)] == [ann.id, ann.id]
-    assert {attempt.event for attempt in every} == {ann.id, bob.id}
+    every = await backlog.attempts(of_each=100)
+    assert [attempt.event for attempt in await backlog.attempts_on(ann.id)] == [ann.id, ann.id]
+    assert sorted(attempt.event for attempt in every) == sorted([ann.id, ann.id, bob.id, bob.id])
     assert [attempt.at for attempt in every] == sorted((attempt.at for attempt in every), reverse=True)
-    assert len(await backlog.attempts(limit=3)) == 3
+
+
+async def test_no_more_attempts_of_a_partition_are_read_than_asked_for(
+    ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    for msisdn in NUMBERS:
+        await ledger.apply(a_stop(msisdn=msisdn))
+    await routed(queue)
+    for partition in map(Partition, range(4)):
+        for lease in (await queue.claim(partition, {CRM.id: 100}, token="mine")).leases:
+            await queue.settle(lease, "done", RECORD, wait=Millis(0))
+
+    every, last = await backlog.attempts(of_each=100), await backlog.attempts(of_each=2)
+
+    places = [event_place(attempt.event) for attempt in last]
+    assert sorted(place[0] for place in places if place) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert len(every) == len(NUMBERS)
+    for partition in range(4):
+        newest_first = [attempt for attempt in every if attempt.event.startswith(f"evt_{partition}_")]
+        assert [attempt for attempt in last if attempt in newest_first] == newest_first[:2]
+
+
+@pytest.mark.parametrize("name", ["evt_0_1_0", "evt_99_1_0", "nonsense", ""])
+async def test_nothing_was_attempted_of_an_event_that_never_was(backlog: Backlog, name: str) -> None:
+    assert await backlog.attempts_on(EventId(name)) == []
 
 
 async def test_what_is_no_event_can_neither_be_retried_nor_owed(queue: Queue, store: Store) -> None:

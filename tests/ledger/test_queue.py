@@ -264,7 +264,7 @@ async def test_the_backlog_shows_head_and_followers(queue: Queue, backlog: Backl
 
     assert in_flight == ["in_flight", "behind", "behind"]
     assert [owed.state for owed in await backlog.owed(CRM.id)] == ["due", "behind", "behind"]
-    (attempt,) = await backlog.attempts(lease.event_id)
+    (attempt,) = await backlog.attempts_on(lease.event_id)
     assert (attempt.record, attempt.endpoint, attempt.msisdn) == (RECORD, CRM.id, ANN)
     depth = await backlog.depth(CRM.id)
     assert (depth.owed, depth.in_flight, depth.dead) == (1, 0, 0)

@@ -3,12 +3,10 @@
 import asyncio
 import itertools
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from hypothesis import HealthCheck, Phase, given, settings
 
 from consent.ledger.tokens import Tokens
 from consent.model import UnixMs
@@ -16,13 +14,11 @@ from console.api.openapi import document
 from console.api.routes import OPERATIONS, add_to
 from console.ranges import Range, order_of
 from console.server.scopes import Scope
+from tests.attack import Attack, Dressing
 from tests.builders import ANN
 from tests.console.served import FIRST_TOKEN, Served, bury, recorded
 
 DOCUMENT = document(OPERATIONS)
-SECONDS = 25.0
-"""For everything: an operation's share may be overdrawn by the fewest requests there are to be, no more."""
-FEWEST, MOST = 6, 30
 _COUNTER = itertools.count()
 
 
@@ -103,22 +99,11 @@ ALSO = {"/api/v1/replays": ("since",), "/api/v1/replays/count": ("since",)}
 OF_PATH = {"campaigns": "1116", "sources": "nexmo-main", "endpoints": "crm"}
 
 
-def attack_one(operation: Any, url: str, there_is: dict[str, Any], *, until: float) -> set[int]:
-    """Whatever the document allows is sent; every other time, with names that exist."""
-    statuses: list[int] = []
+def dressing(there_is: dict[str, Any]) -> Dressing:
+    """Every other time, with names that exist."""
 
-    @given(case=operation.as_strategy())
-    @settings(
-        max_examples=MOST,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    def one(case: Any) -> None:
-        if len(statuses) >= FEWEST and time.monotonic() > until:
-            return
-        if len(statuses) % 2 == 0:
+    def dressed(case: Any, number: int) -> dict[str, str]:
+        if number % 2 == 0:
             kind = case.path.split("/")[3]
             account = "empty" if case.method == "DELETE" and kind == "accounts" else "acme"
             known = {**there_is, "account": account, "name": OF_PATH.get(kind, "x")}
@@ -127,35 +112,16 @@ def attack_one(operation: Any, url: str, there_is: dict[str, Any], *, until: flo
             if isinstance(case.body, dict):
                 wanted = {*case.body, *ALSO.get(case.path, ())}
                 case.body = {name: NAMES[name]() for name in wanted if name in NAMES}
-        headers = {"Authorization": f"Bearer {FIRST_TOKEN}"}
-        statuses.append(case.call_and_validate(base_url=url, headers=headers, checks=checks()).status_code)
+        return {"Authorization": f"Bearer {FIRST_TOKEN}"}
 
-    one()
-    return set(statuses)
-
-
-def checks() -> list[Any]:
-    from schemathesis import checks as everywhere  # noqa: PLC0415  # takes half a second, which others do not spend
-    from schemathesis.specs.openapi import checks as ours  # noqa: PLC0415
-
-    return [
-        everywhere.not_a_server_error,
-        ours.status_code_conformance,
-        ours.content_type_conformance,
-        ours.response_headers_conformance,
-        ours.response_schema_conformance,
-    ]
+    return dressed
 
 
 async def test_the_running_console_behaves_as_it_is_described(console: Served) -> None:
-    import schemathesis  # noqa: PLC0415
-
-    operations = [result.ok() for result in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
-    began, answered = time.monotonic(), dict[str, set[int]]()
-    for number, operation in enumerate(operations):
-        there_is = await seeded(console)
-        until = began + SECONDS * (number + 1) / len(operations)
-        answered[operation.label] = await asyncio.to_thread(attack_one, operation, console.url, there_is, until=until)
+    attack, answered = Attack(DOCUMENT, seconds=25, fewest=6, most=30), dict[str, set[int]]()
+    for operation in attack.operations:
+        dressed = dressing(await seeded(console))
+        answered[operation.label] = await asyncio.to_thread(attack.on, operation, console.url, dressed)
 
     without = {label: seen for label, seen in answered.items() if not seen & {200, 201, 202}}
     assert without == {}

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from standardwebhooks import Webhook
 
 from consent.ledger import Registry, Store
 from consent.model import Endpoint
 from tests.console.served import FIRST_TOKEN, Served, served, settings_of
+from tests.listening import listening
 
 XSS = "<script>alert(1)</script>"
 ENDPOINT = {"account": "acme", "id": "crm", "url": "https://crm.example.com/hooks"}
@@ -192,12 +192,10 @@ async def test_a_test_event_arrives_signed(store: Store) -> None:
         received.append((await request.read(), dict(request.headers)))
         return web.Response(text="thanks")
 
-    app = web.Application()
-    app.router.add_post("/hook", take)
     local = settings_of(dispatcher={"egress_allow": ["127.0.0.0/8"]})
-    async with TestServer(app) as listener, served(store, local) as console:
+    async with listening(take) as url, served(store, local) as console:
         await console.post("/accounts", {"id": "acme"})
-        added = await console.post("/endpoints", {**ENDPOINT, "url": str(listener.make_url("/hook"))})
+        added = await console.post("/endpoints", {**ENDPOINT, "url": url})
         trial = await console.post("/endpoints/acme/crm/test")
 
     assert (trial.json["result"], trial.json["status"], trial.json["response"]) == ("delivered", 200, "thanks")

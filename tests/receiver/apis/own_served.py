@@ -16,7 +16,6 @@ from consent.model import Account, AccountId, CampaignId
 from receiver.apis.desk import Desk
 from receiver.apis.gate import Gate
 from receiver.apis.routes import routes
-from receiver.apis.throttle import Allowance, Throttle
 from receiver.apis.tools import Tools
 from tests.builders import ACME, a_campaign
 
@@ -35,7 +34,6 @@ DIRECTORY = Directory.of(
         a_campaign("theirs", account=OTHER.id),
     ],
 )
-PATIENT = Allowance(burst=1_000_000, refill_ms=1)
 
 
 @dataclass
@@ -65,19 +63,15 @@ class Served:
             return Answered(response.status, response.headers, await response.json(content_type=None))
 
 
-def tools_of(store: Store, *, gate: Gate | None = None) -> Tools:
+def tools_of(store: Store) -> Tools:
     return Tools(
         store=store,
         ledger=Ledger(store),
         registry=Registry(store),
-        gate=gate or Gate(),
+        gate=Gate(),
         directory=lambda: DIRECTORY,
         ensure_safe=lambda: None,
     )
-
-
-def patient_gate() -> Gate:
-    return Gate(Throttle(per_caller=PATIENT, per_key=PATIENT))
 
 
 @asynccontextmanager

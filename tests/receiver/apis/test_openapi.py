@@ -2,28 +2,24 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from consent.ledger import Ledger, Registry, Store
 from consent.model import EventType
 from receiver.apis.openapi import DOCUMENT
 from receiver.apis.routes import routes
 from receiver.codecs import CODECS
+from tests.attack import Attack
 from tests.builders import ANN, NOON, a_campaign, a_change, a_source, a_start, a_stop
 from tests.receiver.apis.own_served import ACCOUNT, served, tools_of
 from tests.receiver.test_receiver_app import ready, running
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 NOT_OF_THE_DESK = {"/hooks/{token}", "/healthz", "/readyz"}
-SECONDS = 10.0
-"""For everything: an operation's share may be overdrawn by the fewest requests there are to be, no more."""
-FEWEST, MOST = 12, 60
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -110,66 +106,27 @@ SETTINGS: tuple[dict[str, str], ...] = ({**NAMES, "number": ANN, "msisdn": ANN, 
 """What is put in the place of what was made up, in turn."""
 
 
-def attack(base_url: str) -> dict[str, set[int]]:
-    """What came back, by operation."""
-    import schemathesis  # noqa: PLC0415  # takes half a second, which the other tests do not have to spend
-
-    schema = schemathesis.openapi.from_dict(DOCUMENT)
-    tried = [result.ok() for result in schema.get_all_operations()]
-    began = time.monotonic()
-    return {
-        operation.label: attack_one(operation, base_url, until=began + SECONDS * (number + 1) / len(tried))
-        for number, operation in enumerate(tried)
-    }
-
-
-def attack_one(operation: Any, base_url: str, *, until: float) -> set[int]:
-    """Whatever the document allows is sent; two times of three with names and credentials that exist."""
-    statuses: list[int] = []
-
-    @given(case=operation.as_strategy())
-    @settings(
-        max_examples=MOST,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    def one(case: Any) -> None:
-        if len(statuses) >= FEWEST and time.monotonic() > until:
-            return
-        there_is = SETTINGS[len(statuses) % len(SETTINGS)]
-        proof = KEY_AND_SECRET if there_is and "opt-in" in case.path else {}
-        case.path_parameters = known(case.path_parameters, there_is)
-        case.query = known(case.query, there_is) | proof
-        if isinstance(case.body, dict):
-            case.body = known(case.body, there_is) | proof
-        headers = {"Authorization": BASIC} if case.path.startswith("/v1/") else {}
-        statuses.append(case.call_and_validate(base_url=base_url, headers=headers, checks=checks()).status_code)
-
-    one()
-    return set(statuses)
+def dressed(case: Any, number: int) -> dict[str, str]:
+    """Two times of three, with names and credentials that exist."""
+    there_is = SETTINGS[number % len(SETTINGS)]
+    proof = KEY_AND_SECRET if there_is and "opt-in" in case.path else {}
+    case.path_parameters = known(case.path_parameters, there_is)
+    case.query = known(case.query, there_is) | proof
+    if isinstance(case.body, dict):
+        case.body = known(case.body, there_is) | proof
+    return {"Authorization": BASIC} if case.path.startswith("/v1/") else {}
 
 
 def known(parameters: dict[str, Any], there_is: dict[str, str]) -> dict[str, Any]:
     return {name: there_is.get(name, value) for name, value in parameters.items()}
 
 
-def checks() -> list[Any]:
-    from schemathesis import checks as everywhere  # noqa: PLC0415
-    from schemathesis.specs.openapi import checks as ours  # noqa: PLC0415
-
-    return [
-        everywhere.not_a_server_error,
-        ours.status_code_conformance,
-        ours.content_type_conformance,
-        ours.response_headers_conformance,
-        ours.response_schema_conformance,
-    ]
-
-
 async def test_the_running_service_behaves_as_it_is_described(base_url: str) -> None:
-    statuses = await asyncio.to_thread(attack, base_url)
+    attack = Attack(DOCUMENT, seconds=10, fewest=12, most=60)
+    statuses = {
+        operation.label: await asyncio.to_thread(attack.on, operation, base_url, dressed)
+        for operation in attack.operations
+    }
 
     answered = {label for label, seen in statuses.items() if seen & {200, 204}}
     # A webhook that is taken is nothing that a schema could make up: each provider's tests have theirs.
