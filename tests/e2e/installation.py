@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from tests.listening import listening
 
 TOKEN = "t0ken-of-at-least-16-chars"
 ROOT = Path(__file__).parents[2]
+_PORTS = range(20_000, 32_000)
+"""Below those from which systems choose one for each connection: else it may be taken before it is listened at."""
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.choice(_PORTS)))  # the other choice has the same seed in every test run
+            return int(probe.getsockname()[1])
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]] | Callable[[], bool], *, within: float = 20) -> None:
@@ -100,11 +104,11 @@ class Installation:
     async def start_receiver(self, number: int = 0) -> None:
         config = self._config(number)
         await self._spawn(f"receiver{number}", [sys.executable, "-m", "receiver"], config)
-        await self.wait_for(f"http://127.0.0.1:{self.ports[f'receiver{number}']}/readyz")
+        await self.wait_for(f"http://127.0.0.1:{self.ports[f'receiver{number}']}/readyz", of=f"receiver{number}")
 
     async def start_dispatcher(self, number: int = 0) -> None:
         await self._spawn(f"dispatcher{number}", [sys.executable, "-m", "dispatcher"], self._config(number))
-        await self.wait_for(f"http://127.0.0.1:{self.ports[f'dis{number}']}/readyz")
+        await self.wait_for(f"http://127.0.0.1:{self.ports[f'dis{number}']}/readyz", of=f"dispatcher{number}")
 
     async def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
         process = self.processes.pop(name)
@@ -133,8 +137,12 @@ class Installation:
         async with self.opened() as store:
             return (await Backlog(store).depth(endpoint.id)).owed
 
-    async def wait_for(self, url: str) -> None:
+    async def wait_for(self, url: str, *, of: str = "") -> None:
+        """`of`: the process that is to answer. If it ends instead, its last words are the failure."""
+
         async def answers() -> bool:
+            if of and self.processes[of].returncode is not None:
+                raise AssertionError(f"{of} ended: {self.log_of(of)[-2000:]}")
             try:
                 async with aiohttp.ClientSession() as session, session.get(url) as response:
                     return response.status == 200
