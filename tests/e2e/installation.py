@@ -83,6 +83,8 @@ class Sink:
 
 
 class Installation:
+    starts_within_s = 20.0
+
     def __init__(self, folder: Path, *, schedule: str, extra: str) -> None:
         self.folder = folder
         self.ports = {name: free_port() for name in ("receiver0", "receiver1", "in0", "in1", "dis0", "dis1")}
@@ -149,7 +151,7 @@ class Installation:
             except aiohttp.ClientError:
                 return False
 
-        await eventually(answers)
+        await eventually(answers, within=self.starts_within_s)
 
     async def _spawn(self, name: str, command: list[str], config: Path | None = None) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CONSENT_RELAY")}

@@ -13,13 +13,12 @@ import time
 from asyncio.subprocess import PIPE
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from redis.asyncio import Redis
 
 from consent.ledger import Health, Registry, Store
@@ -57,6 +56,8 @@ class Printed:
 
 class Relay(Installation):
     """Its processes live by the simulated clock, the commands typed at it as well."""
+
+    starts_within_s = WITHIN_S
 
     def __init__(self, folder: Path, *, extra: str) -> None:
         super().__init__(folder, schedule=SCHEDULE, extra=extra)
@@ -139,15 +140,6 @@ class Relay(Installation):
             if {EndpointId(name.decode()) for name in due} - resting:
                 return False
         return not any(each.untold for each in standings.values())
-
-    async def wait_for(self, url: str) -> None:
-        async def answers() -> bool:
-            with suppress(aiohttp.ClientError):
-                async with aiohttp.ClientSession() as session, session.get(url) as response:
-                    return response.status == 200
-            return False
-
-        await eventually(answers)
 
     async def _spawn(self, name: str, command: Sequence[str], config: Path | None = None) -> None:
         simulated = [sys.executable, "-m", "tests.outage.simulated", str(self._ahead)]
