@@ -76,8 +76,10 @@ class Served:
 
 
 def settings_of(**tables: Any) -> Settings:
+    """Where nothing is kept: the key of a relay that was started in this directory is none of a test's business."""
     console = {"token": FIRST_TOKEN, **tables.pop("console", {})}
-    return judged({"store": {"partitions": 4}, "console": console, **tables}, {}, where="a test")
+    store = {"partitions": 4, "data_dir": "/nonexistent/consent-relay"}
+    return judged({"store": store, "console": console, **tables}, {}, where="a test")
 
 
 @asynccontextmanager
