@@ -37,6 +37,7 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
         depths = (await Backlog(store).depths(directory.endpoints)).values()
         unheard = await Glance(store).unheard()
         findings = tuple([finding async for finding in examination.reached(store, desk.settings)])
+    waiting = [unheard[name] for name in directory.endpoints if name in unheard]  # one that is gone waits for nothing
     failing = tuple(
         sorted(name for name in directory.endpoints if name in standings and standings[name].word == "failing")
     )
@@ -49,7 +50,7 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
         owed=sum(depth.owed for depth in depths),
         in_flight=sum(depth.in_flight for depth in depths),
         dead=sum(depth.dead for depth in depths),
-        oldest_unheard_optout=moment(min(unheard.values())) if unheard else None,
+        oldest_unheard_optout=moment(min(waiting)) if waiting else None,
         findings=findings,
     )
 

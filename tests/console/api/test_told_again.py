@@ -122,6 +122,16 @@ async def test_the_backlog_tells_since_when_an_opt_out_waits(console: Served, ev
     assert (backlog["owed"], backlog["dead"], backlog["oldest_unheard_optout"] is not None) == (2, 0, True)
 
 
+async def test_an_endpoint_that_is_gone_waits_for_nothing(console: Served, events: list[EventId]) -> None:
+    assert events
+    before = (await console.get("/health")).json["oldest_unheard_optout"]
+    for name in ("crm", "billing"):
+        await console.delete(f"/endpoints/acme/{name}")
+
+    assert before is not None
+    assert (await console.get("/health")).json["oldest_unheard_optout"] is None
+
+
 async def ended(console: Served, job: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
