@@ -52,6 +52,12 @@ class Attempt:
         return self.attempted.took_ms if self.attempted else None
 
     @property
+    def our_share(self) -> float:
+        """Of the time that the answer took: how much of it was ours."""
+        timings = self.attempted.timings if self.attempted else None
+        return timings.our_share if timings else 0.0
+
+    @property
     def said(self) -> Said:
         """What it says about the endpoint."""
         return said_by(charged(self.attempted)) if self.attempted else _NOTHING

@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = Reader()
         self._read: asyncio.Future[Head] | None = None
-        self._heard_at = 0.0
+        self._heard_at = self._ended_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -63,7 +63,8 @@ class Connection(asyncio.Protocol):
                 self._owner.give_back(self)
             else:
                 self.close()
-        timings = Timings(opening, (self._heard_at - written_at) * 1000)
+        unread = time.monotonic() - self._ended_at
+        timings = Timings(opening, (self._heard_at - written_at) * 1000, unread * 1000)
         return Answer(head.status, head.retry_after, reader.beginning, timings)
 
     @property
@@ -87,9 +88,10 @@ class Connection(asyncio.Protocol):
             else:
                 self._early += data
             return
+        self._ended_at = time.monotonic()
         if not self.has_heard:
             self.has_heard = True
-            self._heard_at = time.monotonic()
+            self._heard_at = self._ended_at
         try:
             is_read = reader.feed(data)
         except BadResponse as exc:
@@ -108,6 +110,7 @@ class Connection(asyncio.Protocol):
         if self._read is None or self._read.done():
             return
         if self._reader.head is not None:
+            self._ended_at = time.monotonic()
             self._read.set_result(self._reader.head)
         else:
             self._read.set_exception(failure)

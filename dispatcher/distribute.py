@@ -1,5 +1,6 @@
 """From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first."""
 
+import asyncio
 from collections.abc import Callable, Set
 
 import structlog
@@ -34,8 +35,13 @@ class Distributing:
             return 0.05
         if not self._cursors:
             self._cursors = await self._queue.cursors()
-        for stretch in await self._queue.unrouted(self._cursors, block=_BLOCK_MS):
-            await self._route(stretch, self.directory)
+        stretches = await self._queue.unrouted(self._cursors, block=_BLOCK_MS)
+        # All at once: they share a flush. One after the other, the last partition would wait for a trip of each before.
+        routed = await asyncio.gather(
+            *(self._route(stretch, self.directory) for stretch in stretches), return_exceptions=True
+        )
+        for failure in filter(None, routed):
+            raise failure
         return 0
 
     async def _route(self, stretch: Stretch, directory: Directory) -> None:

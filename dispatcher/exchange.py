@@ -42,6 +42,13 @@ class Timings(NamedTuple):
     """None on a connection that was kept."""
     first_byte_ms: float
     """From the request written to the answer begun."""
+    unread_ms: float = 0.0
+    """From the answer's last byte to when we came to it. That is no time of the endpoint's."""
+
+    @property
+    def our_share(self) -> float:
+        """Of the time from the request written to the answer read: how much of it the answer lay here unread."""
+        return self.unread_ms / (self.first_byte_ms + self.unread_ms) if self.unread_ms else 0.0
 
 
 class Answer(NamedTuple):

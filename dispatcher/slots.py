@@ -5,6 +5,10 @@ fewer any one endpoint may have: those that hang take most of the slots between 
 who answers finds a slot. And of an endpoint's slots some are kept for deliveries that were never tried, so that new
 ones do not starve behind the retries of old ones.
 
+Nor are there more of them under way than we keep up with. Where answers lie here unread, more of them would only lie
+longer: nothing would be done sooner, and whatever is under way when this process is killed is sent again by another. So
+an endpoint's width shrinks while that is so, and grows again once it is the endpoint that is waited for.
+
 A request ends when the answer is there; its delivery stays held until that is settled. So that slots do not idle for
 two trips to the store, more may be claimed ahead, of endpoints that answer quickly: a slow one's would only be
 kept from other dispatchers, and a rated one's would go out in bursts.
@@ -23,6 +27,12 @@ AHEAD = 4
 claimed in one step, which costs the store less than one by one."""
 FEW = 4
 """What one endpoint may have of slots that are three quarters full."""
+NARROW = 8
+"""No endpoint is narrower: with fewer to settle at once each costs us and the store half as much again."""
+_TOO_LONG = 1 / 3
+"""An answer that lay here unread for a larger share of its time came sooner than we could use it."""
+_NARROWER, _WIDER = 1.0, 0.25
+"""By so much, with each answer. An endpoint widens while fewer than one answer in five comes too soon."""
 
 
 class Holding(Protocol):
@@ -43,6 +53,14 @@ def most_for_one(taken: int, of: int, most: int) -> int:
     return min(most, FEW if 8 * taken < 7 * of else 1)
 
 
+def next_width(width: float | None, under_way: int, our_share: float) -> float | None:
+    """How many requests to one endpoint are worth having under way, after one more answer, with so many still under
+    way? None: as many as it may have."""
+    if our_share > _TOO_LONG:
+        return max(under_way if width is None else width - _NARROWER, NARROW)
+    return None if width is None else width + _WIDER
+
+
 def most_retries(slots: int) -> int:
     """Three quarters. Who has but one slot shares it."""
     return max(1, slots * 3 // 4)
@@ -57,6 +75,8 @@ class Slots(Generic[HoldingT]):
         self._under_way: Counter[EndpointId] = Counter()
         self._lines: dict[EndpointId, _Line[HoldingT]] = {}
         self._slow: set[EndpointId] = set()
+        self._widths: dict[EndpointId, float] = {}
+        """Of those that are narrower than they might be."""
 
     @property
     def under_way(self) -> int:
@@ -100,7 +120,7 @@ class Slots(Generic[HoldingT]):
         """Those whose turn it is; each takes a slot until it is `answered`."""
         for name in [*self._lines]:
             line, endpoint = self._lines[name], endpoints.get(name)
-            allowed = endpoint.max_in_flight if endpoint else len(line)
+            allowed = self._allowed(endpoint) if endpoint else len(line)
             while line and self._has_slot(name, allowed):
                 self._all_under_way += 1
                 self._under_way[name] += 1
@@ -108,8 +128,9 @@ class Slots(Generic[HoldingT]):
             if not line:
                 del self._lines[name]
 
-    def answered(self, endpoint: EndpointId, took_ms: int | None) -> None:
-        """None: no request was made, which tells nothing about the endpoint."""
+    def answered(self, endpoint: EndpointId, took_ms: int | None, our_share: float = 0.0) -> None:
+        """None: no request was made, which tells nothing about the endpoint. `our_share`: of that time, how much the
+        answer lay here unread."""
         self._all_under_way -= 1
         self._under_way[endpoint] -= 1
         if took_ms is None:
@@ -118,6 +139,9 @@ class Slots(Generic[HoldingT]):
             self._slow.add(endpoint)
         else:
             self._slow.discard(endpoint)
+        width = next_width(self._widths.get(endpoint), self._under_way[endpoint], our_share)
+        if width is not None:
+            self._widths[endpoint] = width
 
     def settled(self, lease: Lease) -> None:
         self._count(lease, -1)
@@ -125,6 +149,14 @@ class Slots(Generic[HoldingT]):
     def close(self) -> None:
         """Start nothing more."""
         self._lines.clear()
+
+    def _allowed(self, endpoint: Endpoint) -> int:
+        width = self._widths.get(endpoint.id)
+        if width is None:
+            return endpoint.max_in_flight
+        if width >= endpoint.max_in_flight:
+            del self._widths[endpoint.id]
+        return min(int(width), endpoint.max_in_flight)
 
     def _count(self, lease: Lease, by: int) -> None:
         self._all_held += by

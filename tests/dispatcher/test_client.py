@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -369,6 +370,26 @@ async def test_without_tls_there_is_no_time_for_it(client: Client) -> None:
     assert timings is not None
     assert timings.opening is not None
     assert timings.opening.tls_ms is None
+
+
+@pytest.mark.parametrize(("is_slow", "has_lain"), [(True, False), (False, True)])
+async def test_how_long_an_answer_lies_here_is_told_from_how_long_it_took(is_slow: bool, has_lain: bool) -> None:
+    pool = Pool(keepalive_seconds=30)
+    async with answering(OK) as server:
+        connection = await a_connection(server.url, pool)
+        pool.add(connection)
+        posting = asyncio.create_task(connection.exchange(b"", seconds=5))
+        await asyncio.sleep(0)
+        time.sleep(0.05 if is_slow else 0)  # noqa: ASYNC251  # nothing else is done meanwhile, which is what it is about
+        connection.data_received(OK)
+        time.sleep(0.05 if has_lain else 0)  # noqa: ASYNC251
+        timings = (await posting).timings
+        await pool.close()
+
+    assert timings is not None
+    assert (timings.first_byte_ms >= 50) is is_slow
+    assert (timings.unread_ms >= 50) is has_lain
+    assert (timings.our_share > 0.5) is has_lain
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────

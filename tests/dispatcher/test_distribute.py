@@ -6,8 +6,9 @@ from collections.abc import Set
 import pytest
 
 from consent.directory import Directory
-from consent.ledger import Backlog, Ledger, Queue
-from consent.model import Endpoint, EndpointId, EventId, Millis, Partition, Recorded
+from consent.errors import StoreUnavailable
+from consent.ledger import Backlog, Ledger, Queue, Store
+from consent.model import Endpoint, EndpointId, EventId, Millis, Msisdn, Partition, Recorded
 from dispatcher.distribute import Distributing
 from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
 
@@ -104,6 +105,37 @@ async def test_two_dispatchers_route_an_event_once_and_both_go_on(
 
     assert len(await owed_to(backlog, CRM)) == 4
     assert len(told.due) == 8
+
+
+async def test_what_is_logged_in_many_partitions_is_routed_in_one_flush(
+    distributing: Distributing, ledger: Ledger, store: Store, backlog: Backlog
+) -> None:
+    for n in range(20):
+        await ledger.apply(a_stop(msisdn=Msisdn(f"1650242{n:04}")))
+    before = store.commit.flushes.calls.count
+
+    await distributing.step()
+
+    assert len(await owed_to(backlog, CRM)) == 20
+    assert store.commit.flushes.calls.count == before + 1
+
+
+async def test_what_cannot_be_routed_now_is_routed_later(
+    distributing: Distributing, ledger: Ledger, store: Store, backlog: Backlog, told: Told
+) -> None:
+    for n in range(20):
+        await ledger.apply(a_stop(msisdn=Msisdn(f"1650242{n:04}")))
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await distributing.step()
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+    assert told.due == []
+
+    await distributing.step()
+
+    assert len(await owed_to(backlog, CRM)) == 20
 
 
 async def test_one_that_starts_later_goes_on_where_the_last_one_stopped(

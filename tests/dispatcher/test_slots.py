@@ -3,8 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
+import pytest
+
 from consent.model import Endpoint, EndpointId, EventType, Lease, Partition
-from dispatcher.slots import AHEAD, QUICK_MS, Slots, most_for_one, most_retries
+from dispatcher.slots import AHEAD, NARROW, QUICK_MS, Slots, most_for_one, most_retries, next_width
 from tests.builders import ANN, an_endpoint, an_event
 
 CRM, WAREHOUSE = an_endpoint("crm", max_in_flight=2), an_endpoint("warehouse", max_in_flight=2)
@@ -204,3 +206,66 @@ def test_what_was_not_sent_does_not_make_an_endpoint_quick() -> None:
         slots.settled(a_claimed().lease)
 
     assert room(slots) == 2
+
+
+# ── as many under way as we keep up with ────────────────────────────────────────────────────────────────────────────
+
+WIDE = an_endpoint("wide", max_in_flight=16)
+LIES_HERE, IS_READ_AT_ONCE = 0.9, 0.1
+
+
+def keeping_busy(slots: Slots[Held], answers: int, our_share: float, endpoint: Endpoint = WIDE) -> int:
+    """How many are under way in the end, where each answer makes room for the next."""
+    registered = {endpoint.id: endpoint}
+    for _ in range(answers + endpoint.max_in_flight):
+        slots.join(a_claimed(endpoint))
+    list(slots.start(registered))
+    for _ in range(answers):
+        slots.answered(endpoint.id, 5, our_share)
+        list(slots.start(registered))
+    return slots.under_way
+
+
+def test_where_answers_lie_unread_fewer_are_under_way() -> None:
+    assert keeping_busy(Slots(256), 100, LIES_HERE) == NARROW
+
+
+def test_where_the_endpoint_is_waited_for_all_it_allows_are_under_way() -> None:
+    assert keeping_busy(Slots(256), 100, IS_READ_AT_ONCE) == 16
+
+
+def test_an_endpoint_that_allows_fewer_still_has_those() -> None:
+    assert keeping_busy(Slots(256), 100, LIES_HERE, an_endpoint("slim", max_in_flight=2)) == 2
+
+
+def test_once_we_keep_up_again_it_widens() -> None:
+    slots: Slots[Held] = Slots(256)
+    keeping_busy(slots, 100, LIES_HERE)
+
+    assert keeping_busy(slots, 8, IS_READ_AT_ONCE) == NARROW + 2
+    assert keeping_busy(slots, 100, IS_READ_AT_ONCE) == 16
+
+
+def test_others_stay_as_wide_as_they_are() -> None:
+    slots: Slots[Held] = Slots(256)
+    keeping_busy(slots, 100, LIES_HERE)
+    before = slots.under_way
+
+    assert keeping_busy(slots, 0, IS_READ_AT_ONCE, an_endpoint("other", max_in_flight=16)) == before + 16
+
+
+@pytest.mark.parametrize(
+    ("width", "under_way", "our_share", "then"),
+    [
+        (None, 15, 0.3, None),
+        (None, 15, 0.4, 15),
+        (None, 3, 0.4, NARROW),
+        (12.0, 11, 0.4, 11.0),
+        (NARROW, 7, 0.4, NARROW),
+        (12.0, 11, 0.3, 12.25),
+    ],
+)
+def test_how_wide_it_is_after_one_more_answer(
+    width: float | None, under_way: int, our_share: float, then: float | None
+) -> None:
+    assert next_width(width, under_way, our_share) == then
