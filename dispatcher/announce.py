@@ -2,15 +2,17 @@
 
 The transition happens in the store, once, and stays there as untold until the event is in the log. Whoever dies in
 between leaves it to the next one; whoever is second finds that the log has it already.
+
+Before it is said that one works again, what waits for its next attempt there is made due.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 
 import structlog
 
 from consent.directory import Directory
-from consent.ledger import Health, Ledger, Standing, Transition
+from consent.ledger import Health, Ledger, Queue, Standing, Transition
 from consent.model import (
     Actor,
     Change,
@@ -20,6 +22,7 @@ from consent.model import (
     EventType,
     Msisdn,
     Origin,
+    Partition,
     Recorded,
     SourceId,
     UnixMs,
@@ -35,20 +38,36 @@ PROVIDER = "consent-relay"
 ABOUT_ENDPOINTS = frozenset({EventType.ENDPOINT_FAILING, EventType.ENDPOINT_DISABLED, EventType.ENDPOINT_RECOVERED})
 
 
+Due = Callable[[Partition, Set[EndpointId]], None]
+"""Told where something is due."""
+
+
 class Announcing:
-    def __init__(self, ledger: Ledger, health: Health) -> None:
+    def __init__(self, ledger: Ledger, health: Health, queue: Queue, due: Due) -> None:
         self._ledger = ledger
         self._health = health
+        self._queue = queue
+        self._due = due
 
     async def tell(self, standings: Mapping[EndpointId, Standing], directory: Directory, now: UnixMs) -> None:
         for name, standing in standings.items():
             if (endpoint := directory.endpoints.get(name)) is None:
                 continue
             for transition in standing.untold:
+                if transition.type is EventType.ENDPOINT_RECOVERED:
+                    await self._hasten(name)
                 applied = await self._ledger.apply(change_of(endpoint, transition, now))
                 await self._health.told(name, transition)
                 if isinstance(applied, Recorded):
                     log.warning("endpoint.changed", endpoint=name, type=transition.type, reason=transition.reason)
+
+    async def _hasten(self, name: EndpointId) -> None:
+        """What an outage left waiting may have hours to go on the schedule, and a STOP among it is heard by nobody."""
+        where = await self._queue.hasten(name)
+        for partition in where:
+            self._due(partition, {name})
+        if where:
+            log.info("deliveries.hastened", endpoint=name)
 
 
 def change_of(endpoint: Endpoint, transition: Transition, now: UnixMs) -> Change:

@@ -62,7 +62,6 @@ class Dispatcher:
         self._registered = Watch(self._registry, store)
         policy = RetryPolicy(schedule=where.schedule)
         self._health = Health(store)
-        self._announcing = Announcing(self._ledger, self._health)
         tally = Tally()
         self._delivering = Delivering(
             self._queue,
@@ -72,12 +71,13 @@ class Dispatcher:
             partitions=store.partitions,
             concurrency=where.concurrency,
         )
+        self._announcing = Announcing(self._ledger, self._health, self._queue, self._delivering.became_due)
         self._metrics = Metrics(tally, self._delivering, Backlog(store))
         self._vitals = Vitals(store, lambda: self._unready)
         self._pulsing = Pulsing(
             Pulse(store), process=own_name(), kind="dispatcher", counted=tally.counters, clock=system_clock
         )
-        self._distributing = Distributing(self._queue, self._delivering.routed, traces)
+        self._distributing = Distributing(self._queue, self._delivering.became_due, traces)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""

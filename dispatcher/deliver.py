@@ -100,8 +100,8 @@ class Delivering:
     def wake(self) -> None:
         self._awake.set()
 
-    def routed(self, partition: Partition, endpoints: Iterable[EndpointId]) -> None:
-        """Something new is due there."""
+    def became_due(self, partition: Partition, endpoints: Iterable[EndpointId]) -> None:
+        """Something is due there that was not before."""
         for endpoint in endpoints:
             self._agenda.note(partition, endpoint)
         self.wake()
@@ -226,6 +226,7 @@ class Delivering:
     async def _deliver(self, holding: _Holding) -> None:
         lease, attempt = holding.lease, AT_ONCE
         try:
+            await self._gate.certain(lease.endpoint)
             if holding.until > self._clock() and self._gate.lets(lease):
                 attempt = await self._attempts.make(lease, self.directory, system_clock)
         finally:

@@ -6,6 +6,7 @@ claimed. Failures are reported at once, in one report while another is under way
 something to mend, and once a second, for another dispatcher may see failures that we do not.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +49,10 @@ class Gate:
         self._probes: dict[EndpointId, str] = {}
         self._unused: Counter[EndpointId] = Counter()
         self._unreported: dict[EndpointId, Said] = {}
-        self._reporting: set[EndpointId] = set()
+        self._reporting: dict[EndpointId, asyncio.Event] = {}
+        """Set once the report is over."""
+        self._failures: Counter[EndpointId] = Counter()
+        """In a row, as seen here."""
         self._reported_at: dict[EndpointId, UnixMs] = {}
 
     def standing(self, endpoint: EndpointId) -> Standing:
@@ -57,6 +61,13 @@ class Gate:
     def lets(self, lease: Lease) -> bool:
         """Whether a delivery claimed earlier may still be attempted."""
         return not self.standing(lease.endpoint).opened or self._is_probe(lease)
+
+    async def certain(self, name: EndpointId) -> None:
+        """Enough failed here to open its breaker, and a report of it is under way: whether it opens is worth waiting
+        for, or what was claimed would go on failing meanwhile."""
+        reporting = self._reporting.get(name)
+        if reporting is not None and self._failures[name] >= self._rules.breaker_failures:
+            await reporting.wait()
 
     def learn(self, standings: Mapping[EndpointId, Standing]) -> set[EndpointId]:
         """The picture in the store. Returns whose breaker opened or closed since we knew."""
@@ -105,6 +116,7 @@ class Gate:
         if said == _NOTHING:
             return False
         self._unreported[name] = self._unreported.get(name, _NOTHING) + said
+        self._count(name, said)
         is_news = said.failed or said.is_gone or was_probe or self.standing(name) != _HEALTHY
         if not is_news and now - self._reported_at.get(name, 0) < _PULSE_MS:
             return False
@@ -115,7 +127,7 @@ class Gate:
         """All that was heard of it. What the store does not take is said again with what is heard next."""
         if name in self._reporting:
             return
-        self._reporting.add(name)
+        over = self._reporting[name] = asyncio.Event()
         try:
             while (said := self._unreported.pop(name, None)) is not None:
                 try:
@@ -125,7 +137,14 @@ class Gate:
                     log.warning("health.unreported", endpoint=name, error=str(exc))
                     return
         finally:
-            self._reporting.discard(name)
+            del self._reporting[name]
+            over.set()
+
+    def _count(self, name: EndpointId, said: Said) -> None:
+        if said.delivered:
+            del self._failures[name]
+        else:
+            self._failures[name] += said.failed
 
     def _is_probe(self, lease: Lease) -> bool:
         return self._probes.get(lease.endpoint) == lease.token

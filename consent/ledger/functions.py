@@ -19,6 +19,7 @@ FUNCTIONS = (
     "renew",
     "reap",
     "retry",
+    "hasten",
     "replay",
     "purge",
     "enroll",

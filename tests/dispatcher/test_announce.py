@@ -1,19 +1,35 @@
 """What happens to an endpoint is an event of its account, recorded once."""
 
 import json
+from collections.abc import Set
 
 import pytest
 from structlog.testing import capture_logs
 
 from consent.directory import Directory
-from consent.ledger import Health, HealthRules, Ledger, Said, Transition
-from consent.model import EventType, Millis, UnixMs
+from consent.ledger import Health, HealthRules, Ledger, Queue, Said, Transition
+from consent.model import EndpointId, EventType, Millis, Partition, UnixMs
 from dispatcher.announce import Announcing, change_of, is_about
-from tests.builders import NOON, an_endpoint, an_event, an_origin
+from tests.builders import NOON, a_delivery, a_stop, an_endpoint, an_event, an_origin
 
 CRM = an_endpoint("crm")
 DIRECTORY = Directory.of(1, endpoints=[CRM])
 RULES = HealthRules(failing_after=1, failing_for=Millis(0))
+
+
+class Told:
+    """What the delivery loop hears."""
+
+    def __init__(self) -> None:
+        self.due: list[tuple[Partition, EndpointId]] = []
+
+    def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
+        self.due += [(partition, endpoint) for endpoint in endpoints]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
 
 
 @pytest.fixture
@@ -22,12 +38,12 @@ async def failing(health: Health) -> None:
 
 
 @pytest.mark.usefixtures("failing")
-async def test_it_is_recorded_once_whoever_tells_it(health: Health, ledger: Ledger) -> None:
+async def test_it_is_recorded_once_whoever_tells_it(health: Health, ledger: Ledger, queue: Queue, told: Told) -> None:
     standings = await health.standings()
 
     with capture_logs() as logs:
         for _ in range(3):
-            await Announcing(ledger, health).tell(standings, DIRECTORY, NOON)
+            await Announcing(ledger, health, queue, told.became_due).tell(standings, DIRECTORY, NOON)
 
     (event,) = await ledger.newest(10)
     assert (event.type, event.account, event.msisdn, event.campaign) == (EventType.ENDPOINT_FAILING, "acme", "", None)
@@ -37,10 +53,34 @@ async def test_it_is_recorded_once_whoever_tells_it(health: Health, ledger: Ledg
 
 
 @pytest.mark.usefixtures("failing")
-async def test_of_an_endpoint_that_is_gone_nothing_is_told(health: Health, ledger: Ledger) -> None:
-    await Announcing(ledger, health).tell(await health.standings(), Directory.of(1), NOON)
+async def test_of_an_endpoint_that_is_gone_nothing_is_told(
+    health: Health, ledger: Ledger, queue: Queue, told: Told
+) -> None:
+    await Announcing(ledger, health, queue, told.became_due).tell(await health.standings(), Directory.of(1), NOON)
 
     assert await ledger.newest(10) == []
+
+
+@pytest.mark.usefixtures("failing")
+async def test_once_it_works_again_what_waits_for_it_is_due(
+    health: Health, ledger: Ledger, queue: Queue, told: Told
+) -> None:
+    await ledger.apply(a_stop())
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
+    await queue.fan_out(stretch, [a_delivery(event, CRM) for event in stretch.events])
+    claims = {CRM.id: 1}
+    (lease,) = (await queue.claim(stretch.partition, claims, token="first")).leases
+    await queue.settle(lease, "retry", None, wait=Millis(3_600_000))
+    announcing = Announcing(ledger, health, queue, told.became_due)
+    await announcing.tell(await health.standings(), DIRECTORY, NOON)
+    assert (await queue.claim(stretch.partition, claims, token="too early")).leases == ()
+
+    await health.report(CRM.id, Said(delivered=1), RULES)
+    await announcing.tell(await health.standings(), DIRECTORY, NOON)
+
+    (again,) = (await queue.claim(stretch.partition, claims, token="again")).leases
+    assert (again.event_id, again.attempt) == (lease.event_id, 2)
+    assert told.due == [(stretch.partition, CRM.id)]
 
 
 def test_it_says_which_endpoint_why_and_since_when() -> None:

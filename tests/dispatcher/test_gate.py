@@ -144,3 +144,28 @@ def test_no_more_is_claimed_than_was_granted_and_retries_least_of_all() -> None:
         THERE: {RATED.id: Wanted(1, 0)},
     }
     assert trimmed(WANTED, {RATED.id: 0, CRM.id: 0}) == {}
+
+
+async def test_while_it_is_reported_that_enough_failed_one_waits_to_hear_what_comes_of_it(gate: Gate) -> None:
+    for _ in range(RULES.breaker_failures):
+        gate.hear(a_lease(), FAILED, NOON)
+    reporting = asyncio.create_task(gate.report(CRM.id))
+    await asyncio.sleep(0)
+
+    await gate.certain(CRM.id)
+
+    assert not gate.lets(a_lease("another"))
+    await reporting
+
+
+@pytest.mark.parametrize("heard", [(FAILED,), (FAILED, DELIVERED, FAILED), (FAILED, FAILED, DELIVERED)])
+async def test_for_less_nobody_waits(gate: Gate, heard: tuple[Said, ...]) -> None:
+    for said in heard:
+        gate.hear(a_lease(), said, NOON)
+    reporting = asyncio.create_task(gate.report(CRM.id))
+    await asyncio.sleep(0)
+
+    await gate.certain(CRM.id)
+
+    assert not reporting.done()
+    await reporting

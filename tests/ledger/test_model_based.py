@@ -378,6 +378,14 @@ class Relay(RuleBasedStateMachine):
             assert answer == "hastened"
             lane.head.is_due = True
 
+    @rule(endpoint=names)
+    def hasten(self, endpoint: EndpointId) -> None:
+        self.run(self.queue.hasten(endpoint))
+
+        for (name, _), lane in self.lanes.items():
+            if name == endpoint and lane.events and not lane.head.lease:
+                lane.head.is_due = True
+
     @precondition(lambda self: self.routed())
     @rule(data=st.data(), endpoint=names, only_dead=st.booleans())
     def replay(self, data: st.DataObject, endpoint: EndpointId, only_dead: bool) -> None:

@@ -320,7 +320,7 @@ async def failed_once(queue: Queue, route: Route, *changes: Change) -> None:
 
 
 async def in_one_partition(store: Store, count: int) -> list[Msisdn]:
-    numbers = (Msisdn(f"1650243{n:04}") for n in range(1000))
+    numbers = (Msisdn(f"1650243{n:04}") for n in range(10_000))
     return [number for number in numbers if store.keys_of(number).partition == 0][:count]
 
 
@@ -438,6 +438,37 @@ async def test_what_an_operator_hastens_replaces_the_attempt_that_was_due(queue:
     await queue.settle(again, "done", None, wait=NOW)
     assert await claim(queue) == []
     assert (await queue.look(lease.partition)).due == {}
+
+
+async def test_once_an_endpoint_works_again_all_that_waits_there_is_due(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    numbers = await in_one_partition(store, 600)
+    for begin in range(0, 600, 200):
+        await route(*(a_stop(msisdn=number) for number in numbers[begin : begin + 200]))
+    await route(a_stop(msisdn=numbers[0], at=NOON + 1000), to=(WAREHOUSE.id,))
+    for lease in [*await claim(queue, limit=600), *await claim(queue, WAREHOUSE.id)]:
+        await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
+
+    assert await queue.hasten(CRM.id) == [Partition(0)]
+
+    again = await claim(queue, limit=600)
+    assert ({lease.msisdn for lease in again}, {lease.attempt for lease in again}) == (set(numbers), {2})
+    assert await claim(queue, WAREHOUSE.id) == []
+    assert await queue.hasten(CRM.id) == []
+
+
+async def test_what_is_hastened_keeps_its_rank(queue: Queue, store: Store, route: Route) -> None:
+    tried, untried = await in_one_partition(store, 2)
+    await route(a_start(msisdn=tried))
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
+    await route(a_start(msisdn=untried))
+
+    await queue.hasten(CRM.id)
+
+    in_turn = [await claim(queue, limit=1) for _ in range(2)]
+    assert [lease.msisdn for (lease,) in in_turn] == [untried, tried]
 
 
 async def looks(queue: Queue) -> list[Look]:

@@ -36,14 +36,11 @@ async def test_an_endpoint_that_refused_connections_for_an_hour(refusing: Relay)
 
     await refusing.crm.come_up()
     mended = await typed("endpoint", "test", "crm")
-    await refusing.minutes(6)  # nobody does anything: the next probe closes the breaker
     still = await typed("doctor")
     assert (mended.code, mended.out.split()[0]) == (0, "delivered")
-    assert "is failing" not in still.out
     assert (still.code, "acme/crm was not told of an opt-out" in still.out) == (1, True)
 
-    retried = await typed("deliveries", "retry", "--waiting", "--endpoint", "crm")
-    assert (retried.code, "hastened" in retried.out) == (0, True)
+    await refusing.minutes(6)  # nobody does anything: the next probe closes the breaker, and all that waited goes out
     await see_it_mended(refusing)
     await refusing.was_alarmed("endpoint.failing", "optout.overdue", "endpoint.recovered")
 
