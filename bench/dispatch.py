@@ -1,6 +1,6 @@
 """How many deliveries a second, against a bare aiohttp client loop on the same core, to the same sink, in the same run?
 
-    python -m bench.dispatch [--deliveries 10000] [--rounds 3] [--in-flight 64]
+    python -m bench.dispatch [--deliveries 10000] [--rounds 3] [--in-flight 64] [--tls]
 
 A delivery is routed, claimed, signed, posted and durably settled, in order per number; the bare loop posts. The events
 are in the log before the dispatcher starts. Every id is looked for at the sink afterwards, every signature verified.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench import arrivals, cpu, load, table
 from bench.changes import apply_all, texted
+from bench.clients import certified
 from bench.installation import (
     ENDPOINT_SECRET,
     OTHER_CORE,
@@ -44,14 +45,18 @@ def main() -> None:
     options = arguments()
     os.sched_setaffinity(0, {OTHER_CORE % (os.cpu_count() or 1)})
     sink = [sys.executable, "-m", "bench.sink", str(options.port), ENDPOINT_SECRET]
-    target = f"http://127.0.0.1:{options.port}/hook"
-    with store() as (folder, url), process(sink, core=OTHER_CORE):
-        asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight))
-        print(f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight")
-        rounds = [measured(options, folder, url, run) for run in range(options.rounds)]
+    with store() as (folder, url):
+        if options.tls:
+            os.environ["SSL_CERT_FILE"] = str(certified(folder))  # trusted by whoever is started from now on
+            sink += [str(options.port + 9), str(folder / "server.pem")]
+        with process(sink, core=OTHER_CORE):
+            asyncio.run(add_endpoint(url, target_of(options), max_in_flight=options.in_flight))
+            way = "by TLS" if options.tls else "by plain HTTP"
+            print(f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight, {way}")
+            rounds = [measured(options, folder, url, run) for run in range(options.rounds)]
     row = table.Row(
         bench="dispatch",
-        what=f"{options.in_flight} in flight",
+        what=f"{options.in_flight} in flight, {way}",
         ratio=statistics.median(one.rate / one.bare for one in rounds),
         of="the rate of a loop of aiohttp's client that only posts",
         rate=statistics.median(one.rate for one in rounds),
@@ -63,8 +68,13 @@ def main() -> None:
     print(f"median ratio {row.ratio:.2f}")
 
 
+def target_of(options: argparse.Namespace) -> str:
+    scheme, port = ("https", options.port + 9) if options.tls else ("http", options.port)
+    return f"{scheme}://127.0.0.1:{port}/hook"
+
+
 def measured(options: argparse.Namespace, folder: Path, url: str, run: int) -> Round:
-    bare = bare_rate(options, f"http://127.0.0.1:{options.port}/hook")
+    bare = bare_rate(options, target_of(options))
     arrivals.forget(options.port)
     asyncio.run(fill(url, options.deliveries, run))
     its_store = asyncio.run(state_of(url)).pid
@@ -109,6 +119,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deliveries", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--log", choices=["debug", "info", "warning"], default="warning")
     parser.add_argument("--port", type=int, default=18770)
     return parser.parse_args()

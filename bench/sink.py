@@ -1,12 +1,14 @@
 """A customer's endpoint that does nothing but note what came and when, and verify it all when asked.
 
-python -m bench.sink PORT SECRET
+python -m bench.sink PORT SECRET [TLS_PORT CERTIFICATE]
 
-POST /hook takes a notification, GET /count and GET /report tell of them, DELETE /report forgets them.
+POST /hook takes a notification, GET /count and GET /report tell of them, DELETE /report forgets them. With a
+certificate, a file that has its key as well, it takes them by TLS on another port too.
 """
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 from datetime import datetime
@@ -75,12 +77,17 @@ def _ms(stamp: str) -> int:
     return round(datetime.fromisoformat(stamp).timestamp() * 1000)
 
 
-async def main(port: int, secret: str) -> None:
-    sink = Sink(secret)
-    await asyncio.get_running_loop().create_server(lambda: Connection(sink), "127.0.0.1", port)
+async def main(port: int, secret: str, tls_port: int = 0, certificate: str = "") -> None:
+    sink, loop = Sink(secret), asyncio.get_running_loop()
+    await loop.create_server(lambda: Connection(sink), "127.0.0.1", port)
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
+        await loop.create_server(lambda: Connection(sink), "127.0.0.1", tls_port, ssl=tls)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(int(sys.argv[1]), sys.argv[2]))
+        by_tls = (int(sys.argv[3]), sys.argv[4]) if len(sys.argv) > 3 else ()
+        runner.run(main(int(sys.argv[1]), sys.argv[2], *by_tls))
