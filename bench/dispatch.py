@@ -50,10 +50,11 @@ def main() -> None:
             os.environ["SSL_CERT_FILE"] = str(certified(folder))  # trusted by whoever is started from now on
             sink += [str(options.port + 9), str(folder / "server.pem")]
         with process(sink, core=OTHER_CORE):
-            asyncio.run(add_endpoint(url, target_of(options), max_in_flight=options.in_flight))
+            target = target_of(options)
+            asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight))
             way = "by TLS" if options.tls else "by plain HTTP"
             print(f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight, {way}")
-            rounds = [measured(options, folder, url, run) for run in range(options.rounds)]
+            rounds = [measured(options, folder, url, run, target=target) for run in range(options.rounds)]
     row = table.Row(
         bench="dispatch",
         what=f"{options.in_flight} in flight, {way}",
@@ -73,8 +74,8 @@ def target_of(options: argparse.Namespace) -> str:
     return f"{scheme}://127.0.0.1:{port}/hook"
 
 
-def measured(options: argparse.Namespace, folder: Path, url: str, run: int) -> Round:
-    bare = bare_rate(options, target_of(options))
+def measured(options: argparse.Namespace, folder: Path, url: str, run: int, *, target: str) -> Round:
+    bare = bare_rate(options, target)
     arrivals.forget(options.port)
     asyncio.run(fill(url, options.deliveries, run))
     its_store = asyncio.run(state_of(url)).pid

@@ -48,7 +48,7 @@ def measure(options: argparse.Namespace) -> None:
         asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight))
         print(f"{load.machine()}; fsync; {options.deliveries} deliveries, {options.in_flight} in flight")
         few = argparse.Namespace(**{**vars(options), "deliveries": _WARM_UP})
-        dispatch.measured(few, folder, url, options.rounds)
+        dispatch.measured(few, folder, url, options.rounds, target=target)
         body = asyncio.run(a_notification(url))
         deliverers = [
             Deliverer("Celery, prefork 4", stack.enter_context(celery_worker(url)), to_celery(url, target)),
@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace) -> None:
             delivered(deliverer, bodies("warm-up", _WARM_UP, body), options.port, url)
         rounds: dict[str, list[Round]] = {OURS: [], **{deliverer.name: [] for deliverer in deliverers}}
         for run in range(options.rounds):
-            one = dispatch.measured(options, folder, url, run)
+            one = dispatch.measured(options, folder, url, run, target=target)
             rounds[OURS].append(one)
             for deliverer in deliverers:
                 told = delivered(deliverer, bodies(f"round-{run}", options.deliveries, body), options.port, url)
@@ -91,8 +91,13 @@ def to_celery(url: str, target: str) -> Enqueue:
 def to_arq(url: str, target: str) -> Enqueue:
     async def enqueue(notifications: dict[str, str]) -> None:
         pool = await create_pool(redis_at(url))
-        jobs = (pool.enqueue_job("deliver", target, name, body) for name, body in notifications.items())
-        await asyncio.gather(*jobs)
+        at_once = asyncio.Semaphore(job.MOST_CONNECTIONS // 2)
+
+        async def enqueue_one(name: str, body: str) -> None:
+            async with at_once:
+                await pool.enqueue_job("deliver", target, name, body)
+
+        await asyncio.gather(*(enqueue_one(name, body) for name, body in notifications.items()))
         await pool.aclose()
 
     return lambda notifications: asyncio.run(enqueue(notifications))
