@@ -88,6 +88,9 @@ def command(binary: Path, data_dir: Path, socket_path: Path) -> list[str]:
         "appendfsync": "always",
         "no-appendfsync-on-rewrite": "no",
         "aof-load-truncated": "yes",
+        # A rewrite forks the server and writes all that it has, again and again while a list fills a small store: an
+        # eighth of the processor time of an import, and more. Up to so much is read at a start (docs/capacity.md).
+        "auto-aof-rewrite-min-size": "256mb",
         "maxmemory-policy": "noeviction",
         # Consent is kept in buckets that stay in the compact encoding up to this many numbers (docs/architecture.md).
         "hash-max-listpack-entries": "512",

@@ -26,8 +26,11 @@ from console.progress import Shown
 from console.rolls import BadLine, Blocks, Format, Layout, Rules
 
 STDIN = "-"
-WINDOW = 65_536
-"""Lines: so many that several fall into each bucket, so few that little work is lost with a process."""
+WINDOW = 262_144
+"""Lines: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
+_FIRST_WINDOW = 16_384
+"""The store has nothing to do until it is read. Each window is a quarter larger than the one before: while the store
+takes a line, one is sent and not quite one and a half are read."""
 SHOWN_BAD = 20
 _CHUNK = 8 * 1024
 """Some hundred lines: read in a few milliseconds, so that the store does not wait long for the next of its window."""
@@ -115,6 +118,7 @@ class Import:
         assert self.place is not None  # noqa: S101 - run has put it
         blocks, window, bad = Blocks(at=self.place.at, line=self.place.line), self._bulk.window(), self.place.bad
         recording: asyncio.Task[None] | None = None
+        size = _FIRST_WINDOW
         async with asyncio.TaskGroup() as tasks:
             async for chunk in chunks:
                 block = blocks.push(chunk) if chunk else blocks.end()
@@ -123,7 +127,7 @@ class Import:
                 bad += len(wrong)
                 window.add(entries)
                 await asyncio.sleep(0)  # the window before goes on meanwhile
-                if window.count >= WINDOW or not chunk:
+                if window.count >= size or not chunk:
                     if recording:
                         await recording
                     reached = Bookmark(
@@ -134,7 +138,7 @@ class Import:
                         reported=report.flushed(),
                     )
                     recording = tasks.create_task(self._record(window, reached, name))
-                    window = self._bulk.window()
+                    window, size = self._bulk.window(), min(WINDOW, size + size // 4)
 
     async def _record(self, window: Window, reached: Bookmark, name: str) -> None:
         assert self.place is not None  # noqa: S101 - run has put it

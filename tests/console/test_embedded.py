@@ -54,6 +54,7 @@ async def test_the_server_runs_as_a_2xx_needs_it(store: Store, start: Start) -> 
             "maxmemory-policy": "noeviction",
             "save": "",
             "hash-max-listpack-entries": "512",
+            "auto-aof-rewrite-min-size": str(256 * 1024 * 1024),
         }
         assert redis.config_get(*wanted) == wanted
 

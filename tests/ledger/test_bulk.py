@@ -200,6 +200,43 @@ async def test_what_the_store_did_not_keep_is_nobodys_success() -> None:
             await enlisted(away, *(an_entry(msisdn=Msisdn(f"1555{n:07}")) for n in range(20_000)))
 
 
+async def test_lines_of_every_kind_share_a_bucket(store: Store, ledger: Ledger) -> None:
+    await ledger.apply(a_stop(at=NOON + 1000))
+    known = {"since": NOON // 1000 - 60, "opted_in": NOON // 1000 - 120}
+    first, second, third, fourth = (CampaignId(f"c{n}") for n in range(4))
+    lines = [
+        an_entry(at=NOON, occurred_at=UnixMs(NOON - 999), campaign=first),
+        an_entry(IN, campaign=second),
+        an_entry(campaign=third, **known),
+        an_entry(IN, at=NOON + 2000),
+        an_entry(at=NOON + 1, occurred_at=NOON, campaign=first),
+        an_entry(campaign=fourth),
+        an_entry(campaign=fourth),
+        an_entry(at=NOON - 1),
+    ]
+
+    assert await enlisted(store, *lines) == Tally(changed=4, confirmed=1, unchanged=2, kept_out=1)
+
+    states = await ledger.states(ACME, [first, second, third, fourth], ANN)
+    dates = [state and (state.status, state.decides_at, state.opted_in_at, state.opted_out_at) for state in states]
+    assert dates == [
+        (OUT, NOON + 1, None, NOON),
+        (IN, NOON, NOON, None),
+        (OUT, NOON, NOON - 120_000, NOON - 60_000),
+        (OUT, NOON, None, NOON),
+    ]
+    told = [(event.sequence, event.campaign, event.occurred_at) for event in await history(ledger)]
+    assert told == [
+        (1, ALERTS, NOON + 1000),
+        (2, first, NOON - 999),
+        (3, second, NOON),
+        (4, third, NOON),
+        (5, ALERTS, NOON + 2000),
+        (6, first, NOON),
+        (7, fourth, NOON),
+    ]
+
+
 async def test_accounts_of_one_list_are_kept_apart(store: Store, ledger: Ledger) -> None:
     globex = AccountId("globex")
 
@@ -233,6 +270,9 @@ async def test_a_crowded_bucket_is_listed_whole(store: Store, ledger: Ledger) ->
 
     assert {each.campaign for each in listed} == set(campaigns)
     assert {(each.account, each.msisdn, each.state.origin.rule) for each in listed} == {(ACME, ANN, "file:list.csv")}
+    assert {each.state.sequence for each in listed} == set(range(1, 1501))
+    told = await ledger.history(ACME, ANN, limit=1501)
+    assert [event.sequence for event in told] == list(range(1500, 0, -1))
 
 
 lines = st.lists(

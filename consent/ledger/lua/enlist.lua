@@ -4,13 +4,15 @@
 --   ARGV[1] number of campaigns  [2] number of kinds  [3] origin of what the list says
 --   ARGV[4] origin of the news that somebody is kept out  [5] the via of that
 --   then the campaigns; then of each kind: status 'i' 'o'; actor; 'd' dated or 'n' now; place of its campaign; how many ms
---     after its date a line decides; told, in two parts: what is between the recipient and the date, and what is behind
---   then for each consent hash the number of its lines, and for each line: recipient; kind; date (unix ms), or where
---     more is known than fits into that 'date decides since in': since when it holds, when she was in before (unix s)
+--     after its date a line decides, or -1; told, in two parts: what is between the recipient and the date, and what is
+--     behind
+--   then for each consent hash the number of its lines, and these in runs of one kind: the kind, how many, and of each
+--     recipient and date (unix ms), or of kind -1 'date decides since in': since when it holds, when she was in before
+--     (unix s)
 --   returns {changed, confirmed, unchanged, older, kept out}: how many lines came to what
 -- Why one call for many: a trip, a sync and a call for each would cost more than all that is done for a line.
 local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT = 1, 2, 3, 4, 5
-local KIND, LINE = 7, 3
+local KIND = 7
 local TYPE = {i = 'consent.opted_in', o = 'consent.opted_out'}
 
 -- A recipient's own opt-out is claimed for her whenever it comes to light, or the account could undo it; but not one that
@@ -37,23 +39,30 @@ local function keep_out(list, line, before)
   write(line, line.campaign, before)
 end
 
+-- A number as a text, for an event. Lua prints one in 2000 instructions, and these few come again and again.
+local DIGITS = {}
+for number = 1, 1024 do DIGITS[number] = number .. '' end
+
+-- To find these by their names takes 1000 instructions a line; and they are there only once a function is called.
+local call, pack, floor, sub
+
 -- What `decide` does where nothing is known, at a third of the price: nearly every line of a first import comes here.
 -- The date stays a text where it can: the store and Lua both spend more on reading and writing a number.
-local function begin(line, field, date, at)
-  local since, is_out, sequence = math.max(1, math.floor(at / 1000)), line.status == 'o', line.sequence + 1
-  line.number = line.number or origin_number(line.origins, line.origin)
-  redis.call('XADD', line.log, '*', 'event',
-    line.first .. sequence .. '\31' .. line.recipient .. line.middle .. date .. line.tail)
-  local writes, listed = line.writes, line.listed
-  local count, listed_count = #writes, #listed
-  writes[count + 1] = field
-  writes[count + 2] = struct.pack(LAYOUT, line.status, line.actor, at, is_out and 0 or since, is_out and since or 0,
-    sequence, line.number)
+local function begin(line, date)
+  local at, recipient, sequence = date + line.rest, line.recipient, line.sequence + 1
+  local since, is_out, listed = floor(at / 1000), line.status == 'o', line.listed
+  if since < 1 then since = 1 end
   line.sequence = sequence
+  line.number = line.number or origin_number(line.origins, line.origin)
+  call('XADD', line.log, '*', 'event',
+    line.first .. (DIGITS[sequence] or sequence) .. '\31' .. recipient .. line.middle .. date .. line.tail)
   if is_out then
-    listed[listed_count + 1] = since > 1 and string.sub(date, 1, -4) or 1
-    listed[listed_count + 2] = line.recipient
+    local count = #listed
+    listed[count + 1] = since > 1 and sub(date, 1, -4) or 1
+    listed[count + 2] = recipient
   end
+  return pack(LAYOUT, line.status, line.actor, at, is_out and 0 or since, is_out and since or 0, sequence,
+    line.number)
 end
 
 -- An export knows more dates than one: since when a state holds that was confirmed later, and what was before.
@@ -67,17 +76,14 @@ local function amend(line, since, opted_in, is_changed)
   line.writes[#line.writes + 1], line.writes[#line.writes + 2] = field, pack_state(state)
 end
 
-local function enlist_line(list, line, field, packed, said)
-  local date, at, since, opted_in = said, tonumber(said), nil, nil
-  if at then
-    at = at + line.rest
-    if not packed then
-      begin(line, field, date, at)
-      return CHANGED
-    end
-  else
+-- A line about somebody of whom something is known, or of more dates than one.
+local function enlist_line(list, line, packed, said)
+  local date, at, since, opted_in = said, nil, nil, nil
+  if line.rest < 0 then
     date, at, since, opted_in = string.match(said, '^(%d+) (%d+) (%d*) (%d*)$')
     at = tonumber(at)
+  else
+    at = said + line.rest
   end
   local before = unpack_state(packed)
   line.at, line.told = at, line.recipient .. line.middle .. date .. line.tail
@@ -109,37 +115,60 @@ local function kinds_of(keys, args, campaigns, count, writes)
   return kinds, listed
 end
 
--- The tables are the same for all buckets of a call: to let them grow again and again would cost more than to clear them.
-local function enlist_bucket(list, key, first)
-  local args, kinds, counts, count = list.args, list.kinds, list.counts, tonumber(list.args[first])
-  local fields, writes, known, at = list.fields, list.writes, list.known, first + 1
-  for i = 2, count + 1 do
-    fields[i] = args[at] .. kinds[args[at + 1]].separated
-    at = at + LINE
+-- The lines of a consent hash: of each its kind, where it stands in the arguments, and the field that is hers.
+local function read_lines(list, at, count)
+  local args, kinds, lines, places, fields, done = list.args, list.kinds, list.lines, list.places, list.fields, 0
+  while done < count do
+    local line, length = kinds[args[at]], tonumber(args[at + 1])
+    local separated = line.separated
+    at = at + 2
+    for i = done + 1, done + length do
+      lines[i], places[i], fields[i] = line, at, args[at] .. separated
+      at = at + 2
+    end
+    done = done + length
   end
-  local packed = redis.call('HMGET', key, unpack(fields, 1, count + 1))
-  local sequence = tonumber(packed[1] or '0')
-  at = first + 1
-  for i = 2, count + 1 do
-    local line, field, written = kinds[args[at + 1]], fields[i], #writes
-    line.recipient, line.sequence = args[at], sequence
-    local outcome = enlist_line(list, line, field, known[field] or packed[i], args[at + 2])
-    counts[outcome] = counts[outcome] + 1
-    sequence = line.sequence
-    if #writes > written then known[field] = writes[#writes] end
-    at = at + LINE
-  end
-  if writes[1] then redis.call('HSET', key, '#', sequence, unpack(writes)) end
-  for i = #writes, 1, -1 do writes[i] = nil end
   return at
 end
 
+-- The tables are the same for all buckets of a call: to let them grow again and again would cost more than to clear them.
+local function enlist_bucket(list, key, first)
+  local args, counts, writes, known, fields = list.args, list.counts, list.writes, list.known, list.fields
+  local count = tonumber(args[first])
+  local past = read_lines(list, first + 1, count)
+  local packed = redis.call('HMGET', key, '#', unpack(fields, 1, count))
+  local sequence, written = tonumber(packed[1] or '0'), 0
+  for i = 1, count do
+    local line, at, field = list.lines[i], list.places[i], fields[i]
+    local before = known[field] or packed[i + 1]
+    line.recipient, line.sequence = args[at], sequence
+    if before or line.rest < 0 then
+      local outcome = enlist_line(list, line, before, args[at + 1])
+      counts[outcome] = counts[outcome] + 1
+      if #writes > written then
+        written = #writes
+        known[field] = writes[written]
+      end
+    else
+      local state = begin(line, args[at + 1])
+      writes[written + 1], writes[written + 2], known[field] = field, state, state
+      counts[CHANGED], written = counts[CHANGED] + 1, written + 2
+    end
+    sequence = line.sequence
+  end
+  if written > 0 then redis.call('HSET', key, '#', DIGITS[sequence] or sequence, unpack(writes, 1, written)) end
+  for i = written, 1, -1 do writes[i] = nil end
+  for i = 1, count do known[fields[i]] = nil end
+  return past
+end
+
 local function enlist(keys, args)
+  call, pack, floor, sub = redis.call, struct.pack, math.floor, string.sub
   local campaigns, count = tonumber(args[1]), tonumber(args[2])
   local writes = {}
   local kinds, all_listed = kinds_of(keys, args, campaigns, count, writes)
   local list = {args = args, kinds = kinds, kept_out = args[4], via = args[5], counts = {0, 0, 0, 0, 0},
-    fields = {'#'}, writes = writes, known = {}}
+    fields = {}, lines = {}, places = {}, writes = writes, known = {}}
   local first = 6 + campaigns + count * KIND
   for slot = 3 + campaigns, #keys do first = enlist_bucket(list, keys[slot], first) end
   for place, listed in ipairs(all_listed) do
