@@ -20,6 +20,7 @@ from typing import Literal
 
 from lxml import etree
 
+from consent import flat_xml
 from consent.errors import Refused, TooLarge
 from consent.instants import instant
 from consent.model import UnixMs
@@ -67,7 +68,10 @@ class Other:
 
 def decode(data: bytes) -> tuple[Postback | Other, ...]:
     """All of a batch or, Refused, nothing: half a batch would be repeated whole."""
-    return tuple([_notification(node) for node in _nodes(parse(data))])
+    fields = flat_xml.read(data, "POSTBACK")
+    if fields is not None and _NOTIFICATION not in fields:
+        return (_notification(fields),)
+    return tuple([_notification({**_attributes(node), **_elements(node)}) for node in _nodes(parse(data))])
 
 
 def telling(postback: Postback) -> tuple[str, ...]:
@@ -119,9 +123,7 @@ def _nodes(root: etree._Element) -> list[etree._Element]:
     return batch or [root]
 
 
-def _notification(node: etree._Element) -> Postback | Other:
-    fields = _attributes(node) if node.attrib else {}
-    fields.update(_elements(node))
+def _notification(fields: dict[str, str]) -> Postback | Other:
     origin, code = fields.pop("ORIGIN", "").upper(), fields.pop("CODE", "").upper()
     match code:
         case "N301" | "N302" if origin in {"SUB", ""}:

@@ -123,22 +123,21 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         found = plain.read(self._data)
-        if found is None or len(found[0].inbound.body) > self._door.max_body:
+        if found is None or len(found[1].body) > self._door.max_body:
             self._hand_over()
             return
-        post, end = found
+        self._token, inbound, end = found
         self._data = self._data[end:]
         self._last_heard = self._loop.time()
-        self._token = post.token
-        self.answering = answering = self._begin(post)
+        self.answering = answering = self._begin(inbound)
         self._door.under_way.add(answering)
         answering.add_done_callback(self._answer)
         if self._transport is not None and len(self._data) <= _MOST_WAITING:
             self._transport.resume_reading()
 
-    def _begin(self, post: plain.PlainPost) -> "asyncio.Future[Reply]":
+    def _begin(self, inbound: Inbound) -> "asyncio.Future[Reply]":
         try:
-            return self._door.taker.take(post.token, post.inbound)
+            return self._door.taker.take(self._token, inbound)
         except Exception as exc:  # noqa: BLE001 - told apart where it is answered, like one that comes later
             failed: asyncio.Future[Reply] = self._loop.create_future()
             failed.set_exception(exc)

@@ -157,8 +157,8 @@ def _removed(part: HeldPart) -> Source:
 
 def _receipt(change: Change, applied: Applied) -> Receipt:
     match applied:
-        case Recorded(events=events, superseded=superseded):
-            return Receipt(events=events, types=(change.type,), superseded=int(superseded))
+        case Recorded():
+            return Receipt(events=applied.events, types=(change.type,), superseded=int(applied.superseded))
         case Duplicate():
             return Receipt(types=(change.type,), duplicates=1)
     return Receipt(types=(change.type,))

@@ -4,6 +4,7 @@ All that concerns one recipient carries the hash tag of her partition, so that e
 Cluster. Bucket counts are part of the layout: changing one moves every key.
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Partition, UnixMs
@@ -11,6 +12,7 @@ from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Pa
 CONSENT_BUCKETS = 1024
 """Per partition and account: at 16 partitions and a million numbers, 61 numbers a hash; a listpack up to 512."""
 SEEN_BUCKETS = 256
+"""Divides the above."""
 SEEN_SLICE_MS = 48 * 3600 * 1000
 """De-duplication forgets by whole slices: a message is remembered for one to two of them."""
 CLOCK_SKEW_MS = 5 * 60 * 1000
@@ -56,6 +58,11 @@ def place_of(msisdn: str, partitions: int) -> tuple[int, int]:
     return digest % partitions, (digest >> 8) % CONSENT_BUCKETS
 
 
+def bucket_of(msisdn: str) -> int:
+    """`place_of` without the partition, for who is there already."""
+    return (crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS
+
+
 class Keys:
     """The keys of one partition."""
 
@@ -77,7 +84,7 @@ class Keys:
         return f"{self._tag}parts:{group}"
 
     def consent(self, account: AccountId, msisdn: Msisdn) -> str:
-        return f"{self._tag}consent:{account}:{(crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS}"
+        return self.consent_bucket(account, bucket_of(msisdn))
 
     def consent_bucket(self, account: AccountId, bucket: int) -> str:
         return f"{self._tag}consent:{account}:{bucket}"
@@ -87,10 +94,12 @@ class Keys:
 
     def seen(self, msisdn: Msisdn, now: UnixMs) -> tuple[str, ...]:
         """The de-duplication hashes to ask, the one to write first."""
-        bucket = (crc32(msisdn.encode()) >> 8) % SEEN_BUCKETS
+        return self.seen_in(bucket_of(msisdn), now)
+
+    def seen_in(self, bucket: int, now: UnixMs) -> tuple[str, ...]:
+        """`seen`, for who knows the consent bucket: every so many of these share one for de-duplication."""
         current, soon = now // SEEN_SLICE_MS, (now + CLOCK_SKEW_MS) // SEEN_SLICE_MS
-        names = (f"{self._tag}seen:{current}:{bucket}", f"{self._tag}seen:{current - 1}:{bucket}")
-        return names if soon == current else (*names, f"{self._tag}seen:{soon}:{bucket}")
+        return _seen_names(self._tag, bucket % SEEN_BUCKETS, current, soon)
 
     def due(self, endpoint: EndpointId) -> str:
         return f"{self._tag}due:{endpoint}"
@@ -112,6 +121,13 @@ class Keys:
 
     def given_up(self, endpoint: EndpointId) -> str:
         return f"{self._tag}given_up:{endpoint}"
+
+
+# Each is asked for again and again until its slice ends, which is two days.
+@lru_cache(maxsize=8192)
+def _seen_names(tag: str, bucket: int, current: int, soon: int) -> tuple[str, ...]:
+    names = (f"{tag}seen:{current}:{bucket}", f"{tag}seen:{current - 1}:{bucket}")
+    return names if soon == current else (*names, f"{tag}seen:{soon}:{bucket}")
 
 
 def consent_field(msisdn: Msisdn, campaign: CampaignId) -> str:

@@ -1,14 +1,19 @@
 """How is a change told to lua/apply.lua, and what does its answer mean? Both pure, and on the path of every webhook."""
 
 from collections.abc import Iterator
+from functools import cache
 from hashlib import blake2b
+from struct import Struct
 
-from consent.ledger.keys import SEEN_SLICE_MS, Keys, event_id
-from consent.ledger.state import ACTOR_LETTER, answered_until, pack_origin, status_letter, told
+from consent.ledger.keys import SEEN_SLICE_MS, Keys, bucket_of, event_id
+from consent.ledger.state import ACTOR_LETTER, CONFIRMED_PENDING, STATUS_LETTER, pack_origin, told
 from consent.ledger.wire import Reply
-from consent.model import Applied, Change, Declined, Duplicate, Partition, Recorded
+from consent.model import Actor, Applied, Change, Condition, Declined, Duplicate, Partition, Recorded, Status
 
 _SEEN_FOR_MS = 2 * SEEN_SLICE_MS
+_NO_STATUS = "-"
+_CONDITION_LETTER = {Condition.ALWAYS: "a", Condition.IF_PENDING: "p", Condition.UNLESS_SELF_STOPPED: "u"}
+_HEAD = Struct(">BHH3sQQQ")
 
 
 def digest(identity: str) -> bytes:
@@ -18,33 +23,48 @@ def digest(identity: str) -> bytes:
 
 def keys_and_arguments(change: Change, keys: Keys) -> tuple[list[str], list[str | bytes | int]]:
     """In the order that lua/apply.lua lists."""
-    msisdn, account, campaigns, identities = change.msisdn, change.account, change.campaigns, change.identities
-    seen = keys.seen(msisdn, change.received_at)
-    named = [keys.consent(account, msisdn), keys.log, keys.origins, *seen]
+    msisdn, account, campaigns = change.msisdn, change.account, change.campaigns
+    bucket = bucket_of(msisdn)
+    seen = keys.seen_in(bucket, change.received_at)
+    named = [keys.consent_bucket(account, bucket), keys.log, keys.origins, *seen]
     if change.status is not None:
         named += [keys.optout(account, campaign) for campaign in campaigns]
     if change.held_parts:
         named += (keys.parts(change.held_parts), keys.partials)
     origin = pack_origin(change.origin)
     return named, [
-        len(seen),
-        len(identities),
-        _SEEN_FOR_MS,
+        _head(change, len(seen)),
         change.type,
         msisdn,
-        status_letter(change),
-        change.condition,
-        change.decides_at,
-        ACTOR_LETTER[change.origin.actor],
         origin,
         told(change, origin, change.detail),
         change.held_parts,
-        answered_until(change),
-        len(change.attached),
-        *_attached(change, origin),
-        *map(digest, identities),
+        *(_attached(change, origin) if change.attached else ()),
+        *map(digest, change.identities),
         *campaigns,
     ]
+
+
+def _head(change: Change, seen: int) -> bytes:
+    """All that has a fixed length, in one argument: each of them costs both sides more than what is in it."""
+    question = change.question
+    is_promised = question is not None and question.promises_confirmation
+    return _HEAD.pack(
+        seen,
+        len(change.identities),
+        len(change.attached),
+        _letters(change.status, change.condition, change.origin.actor, is_promised),
+        change.decides_at,
+        question.until // 1000 if question else 0,
+        _SEEN_FOR_MS,
+    )
+
+
+@cache
+def _letters(status: Status | None, condition: Condition, actor: Actor, is_promised: bool) -> bytes:
+    """A message touches no state."""
+    asked = _NO_STATUS if status is None else CONFIRMED_PENDING if is_promised else STATUS_LETTER[status]
+    return f"{asked}{_CONDITION_LETTER[condition]}{ACTOR_LETTER[actor]}".encode()
 
 
 def _attached(change: Change, origin: str) -> Iterator[str]:

@@ -22,28 +22,15 @@ from consent.model import (
 )
 
 STATUS_LETTER = {Status.OPTED_IN: "i", Status.OPTED_OUT: "o", Status.PENDING: "p"}
-_CONFIRMED_PENDING = "q"
+CONFIRMED_PENDING = "q"
 """Pending, and a confirmation is promised for the opt-in that may follow."""
 ACTOR_LETTER = {Actor.RECIPIENT: "r", Actor.ACCOUNT: "a", Actor.OPERATOR: "o", Actor.IMPORT: "i"}
 _STATUS = {
     **{letter.encode(): status for status, letter in STATUS_LETTER.items()},
-    _CONFIRMED_PENDING.encode(): Status.PENDING,
+    CONFIRMED_PENDING.encode(): Status.PENDING,
 }
 _ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()}
 _HEAD = struct.Struct(">cc6sII5s3s")
-
-
-def status_letter(change: Change) -> str:
-    """Empty for a message, which touches no state."""
-    if change.status is None:
-        return ""
-    is_promised = change.question is not None and change.question.promises_confirmation
-    return _CONFIRMED_PENDING if is_promised else STATUS_LETTER[change.status]
-
-
-def answered_until(change: Change) -> int:
-    """In unix seconds; 0 where there is no limit."""
-    return change.question.until // 1000 if change.question else 0
 
 
 def pack_origin(origin: Origin) -> str:
@@ -80,17 +67,10 @@ def unpack_state(packed: bytes, origin: str, *, is_odd: bool) -> ConsentState:
 
 def told(change: Change, origin: str, detail: str) -> str:
     """What of an event the decision does not touch, joined as the log keeps it (lua/decide.lua). `origin`: packed."""
-    return SEPARATOR.join(
-        (
-            change.msisdn,
-            change.account,
-            ACTOR_LETTER[change.origin.actor],
-            "o" if change.is_odd else "",
-            str(change.occurred_at),
-            str(change.received_at),
-            origin,
-            detail,
-        )
+    return (
+        f"{change.msisdn}{SEPARATOR}{change.account}{SEPARATOR}{ACTOR_LETTER[change.origin.actor]}{SEPARATOR}"
+        f"{'o' if change.is_odd else ''}{SEPARATOR}{change.occurred_at}{SEPARATOR}{change.received_at}{SEPARATOR}"
+        f"{origin}{SEPARATOR}{detail}"
     )
 
 

@@ -13,10 +13,12 @@ from consent.ledger.keys import (
     REGISTRY_VERSION,
     SEEN_SLICE_MS,
     Keys,
+    bucket_of,
     consent_field,
     event_id,
     event_place,
     partition_of,
+    place_of,
     registry_table,
 )
 from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Partition, UnixMs
@@ -113,3 +115,13 @@ def test_what_is_no_event_id_has_no_place(name: str) -> None:
 def test_two_campaigns_of_a_number_are_two_fields() -> None:
     assert consent_field(ANN, ALERTS) != consent_field(BOB, ALERTS) != consent_field(ANN, CampaignId("news"))
     assert Keys(Partition(0)).consent(ACME, ANN) == Keys(Partition(0)).consent(ACME, ANN)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 64), st.integers(0, 2**43))
+def test_who_knows_the_bucket_names_the_same_keys(msisdn: str, partitions: int, now: int) -> None:
+    partition, bucket = place_of(msisdn, partitions)
+    keys, number, at = Keys(partition_of(msisdn, partitions)), Msisdn(msisdn), UnixMs(now)
+
+    assert (keys.partition, bucket_of(msisdn)) == (partition, bucket)
+    assert keys.consent(ACME, number) == keys.consent_bucket(ACME, bucket)
+    assert keys.seen(number, at) == keys.seen_in(bucket, at)

@@ -109,8 +109,8 @@ class Twins:
 
 def one_by_one(data: bytes) -> Iterator[bytes]:
     while found := plain.read(data):
-        yield data[: found[1]]
-        data = data[found[1] :]
+        yield data[: found[2]]
+        data = data[found[2] :]
     if data:
         yield data
 

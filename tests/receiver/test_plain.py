@@ -30,9 +30,9 @@ def test_a_plain_post_is_read_whole() -> None:
     found = read(PLAIN)
 
     assert found is not None
-    post, end = found
-    assert post.token == "t0ken-of_16~chars"
-    assert post.inbound == Inbound(method="POST", query="", content_type="application/x-www-form-urlencoded", body=BODY)
+    token, inbound, end = found
+    assert token == "t0ken-of_16~chars"
+    assert inbound == Inbound(method="POST", query="", content_type="application/x-www-form-urlencoded", body=BODY)
     assert end == len(PLAIN)
 
 
@@ -54,7 +54,7 @@ def test_what_says_nothing_of_the_body_may_stand_in_any_plain_post(lines: list[b
     found = read(a_request(*lines))
 
     assert found is not None
-    assert (found[0].inbound.content_type, found[0].inbound.body) == (content_type, BODY)
+    assert (found[1].content_type, found[1].body) == (content_type, BODY)
 
 
 def test_a_body_may_be_empty() -> None:
@@ -63,7 +63,7 @@ def test_a_body_may_be_empty() -> None:
     found = read(request + PLAIN)
 
     assert found is not None
-    assert (found[0].inbound.body, found[1]) == (b"", len(request))
+    assert (found[1].body, found[2]) == (b"", len(request))
 
 
 def test_what_was_sent_behind_it_is_left_there() -> None:
@@ -72,11 +72,11 @@ def test_what_was_sent_behind_it_is_left_there() -> None:
 
     first = read(data)
     assert first is not None
-    rest = read(data[first[1] :])
+    rest = read(data[first[2] :])
 
-    assert first[1] == len(PLAIN)
+    assert first[2] == len(PLAIN)
     assert rest is not None
-    assert (rest[0].token, rest[0].inbound.body, rest[1]) == ("second", b"next", len(second))
+    assert (rest[0], rest[1].body, rest[2]) == ("second", b"next", len(second))
 
 
 def test_any_bytes_may_be_a_body() -> None:
@@ -85,7 +85,7 @@ def test_any_bytes_may_be_a_body() -> None:
     found = read(a_request(b"Content-Length: %d" % len(body), body=body))
 
     assert found is not None
-    assert found[0].inbound.body == body
+    assert found[1].body == body
 
 
 # ── what is not plain ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,7 +249,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def test_any_bytes_are_a_plain_post_or_none(data: bytes) -> None:
     found = read(data)
 
-    assert found is None or 0 < found[1] <= len(data)
+    assert found is None or 0 < found[2] <= len(data)
 
 
 @given(data=a_changed_request())
@@ -259,11 +259,11 @@ def test_what_is_plain_is_the_same_to_aiohttp(loop: asyncio.AbstractEventLoop, d
 
     if found is None:
         return
-    (post, end), behind = found, PLAIN.replace(FIRST, b"POST /hooks/behind HTTP/1.1")
+    (token, inbound, end), behind = found, PLAIN.replace(FIRST, b"POST /hooks/behind HTTP/1.1")
     parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16)
     (message, payload), (following, _) = parser.feed_data(data[:end] + behind)[0]
-    assert (message.method, message.path) == (post.inbound.method, f"/hooks/{post.token}")
-    assert message.headers.get("Content-Type", "") == post.inbound.content_type
-    assert (payload.read_nowait(), payload.is_eof()) == (post.inbound.body, True)
+    assert (message.method, message.path) == (inbound.method, f"/hooks/{token}")
+    assert message.headers.get("Content-Type", "") == inbound.content_type
+    assert (payload.read_nowait(), payload.is_eof()) == (inbound.body, True)
     assert not any((message.should_close, message.upgrade, message.chunked, message.compression))
     assert following.path == "/hooks/behind"

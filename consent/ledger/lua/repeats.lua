@@ -2,8 +2,8 @@
 
 -- True if each of args[first .. final] was seen. Every, not any: a late part of a text judged without it must still be
 -- heard.
-local function is_repeat(keys, current, last, args, first, final)
-  local known, count, keep_ms = 0, final - first + 1, args[3]
+local function is_repeat(keys, current, last, args, first, final, keep_ms)
+  local known, count = 0, final - first + 1
   for i = first, final do
     local identity, before = args[i], 0
     for slot = current + 1, last do before = before + redis.call('HEXISTS', keys[slot], identity) end
