@@ -63,7 +63,9 @@ class Link:
                 await self._flows.wait()
                 writer.write(data)
                 await writer.drain()
-        except OSError:
+        except (OSError, RuntimeError):
+            # RuntimeError is what uvloop says of a connection that is gone. It must end this direction alone: what a
+            # killed process had sent before reaches the store, as it would by any other way.
             pass
         finally:
             writer.close()
