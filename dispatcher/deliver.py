@@ -6,7 +6,8 @@ earliest due time that it knows of has come. Every few seconds it looks at what 
 What waits for an endpoint's rate or breaker is not claimed at all: it stays due in the store, and no attempt is spent.
 
 A delivery's request and its settling are two things: the slot is free as soon as the answer is there, while the lane
-stays closed until the store has it. Order needs the second, throughput the first.
+stays closed until the store has it. Order needs the second, throughput the first. How many may be begun and not settled
+is limited (slots.py): it is what a kill repeats.
 
 Who was frozen for longer than a lease finds its leases with others: what it had not begun then, it does not begin.
 """
@@ -218,8 +219,8 @@ class Delivering:
         else:
             self._agenda.release(name)
 
-    def _start(self) -> None:
-        for holding in self._slots.start(self.directory.endpoints):
+    def _start(self, of: EndpointId | None = None) -> None:
+        for holding in self._slots.start(self.directory.endpoints, of=of):
             holding.task = asyncio.create_task(self._deliver(holding))
             holding.task.add_done_callback(partial(self._end, holding))
 
@@ -249,6 +250,7 @@ class Delivering:
         lease = holding.lease
         self._held.discard(holding)
         self._slots.settled(lease)
+        self._start(lease.endpoint)
         if not task.cancelled() and (failure := task.exception()):
             log.error("attempt.broke", delivery=lease.event_id, endpoint=lease.endpoint, exc_info=failure)
         self.wake()

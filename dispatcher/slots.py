@@ -10,8 +10,9 @@ longer: nothing would be done sooner, and whatever is under way when this proces
 an endpoint's width shrinks while that is so, and grows again once it is the endpoint that is waited for.
 
 A request ends when the answer is there; its delivery stays held until that is settled. So that slots do not idle for
-two trips to the store, more may be claimed ahead, of endpoints that answer quickly: a slow one's would only be
-kept from other dispatchers, and a rated one's would go out in bursts.
+two trips to the store, more may be begun than are under way, though no more than twice as many, or a disk that hangs
+would let us run far ahead of what is written down; and more may be claimed ahead, of endpoints that answer quickly: a
+slow one's would only be kept from other dispatchers, and a rated one's would go out in bursts.
 """
 
 from collections import Counter, deque
@@ -22,13 +23,18 @@ from consent.model import Endpoint, EndpointId, EventType, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
-AHEAD = 4
+AHEAD = 8
 """So many times what has a slot may be held: what waits for one, and what waits to be settled. The more, the more are
 claimed in one step, which costs the store less than one by one."""
 FEW = 4
 """What one endpoint may have of slots that are three quarters full."""
-NARROW = 8
-"""No endpoint is narrower: with fewer to settle at once each costs us and the store half as much again."""
+UNSETTLED = 2
+"""So many times what an endpoint may have under way may be begun and not settled: what a kill repeats at most."""
+NARROWEST = 2
+"""An endpoint keeps one in so many of its slots: with fewer to settle at once each costs us and the store more."""
+_ENOUGH = 4
+"""Nothing more is claimed of an endpoint while one in so many of those that anybody may hold waits here for it: to
+claim many at once costs a fraction of many claims of one."""
 _TOO_LONG = 1 / 3
 """An answer that lay here unread for a larger share of its time came sooner than we could use it."""
 _NARROWER, _WIDER = 1.0, 0.25
@@ -57,7 +63,7 @@ def next_width(width: float | None, under_way: int, our_share: float) -> float |
     """How many requests to one endpoint are worth having under way, after one more answer, with so many still under
     way? None: as many as it may have."""
     if our_share > _TOO_LONG:
-        return max(under_way if width is None else width - _NARROWER, NARROW)
+        return max(under_way if width is None else width - _NARROWER, 1)
     return None if width is None else width + _WIDER
 
 
@@ -73,6 +79,8 @@ class Slots(Generic[HoldingT]):
         self._held: Counter[EndpointId] = Counter()
         self._retries: Counter[EndpointId] = Counter()
         self._under_way: Counter[EndpointId] = Counter()
+        self._begun: Counter[EndpointId] = Counter()
+        """And not settled."""
         self._lines: dict[EndpointId, _Line[HoldingT]] = {}
         self._slow: set[EndpointId] = set()
         self._widths: dict[EndpointId, float] = {}
@@ -91,16 +99,19 @@ class Slots(Generic[HoldingT]):
         """How many more of an endpoint may be claimed: none of one that is disabled or unknown. A quarter of all is for
         whoever comes: where the disk is slow, what is being settled takes far more than the slots."""
         most = AHEAD * self._concurrency
-        first_quarter = most // 4
+        anybodys = most // 4
 
         def room(name: EndpointId, planned: int) -> int:
             endpoint = endpoints.get(name)
             if endpoint is None or endpoint.disabled:
                 return 0
-            is_quick = name not in self._slow and not endpoint.rate
-            if is_quick and planned < (left := first_quarter - self._all_held):
-                return left
-            wanted = AHEAD * endpoint.max_in_flight if is_quick else endpoint.max_in_flight
+            if name in self._slow or endpoint.rate:
+                return most_for_one(self._all_held + planned, most, endpoint.max_in_flight) - self._held[name]
+            if self._waiting(name) >= max(anybodys // _ENOUGH, endpoint.max_in_flight):
+                return 0
+            if planned < anybodys - self._all_held:
+                return anybodys - self._all_held
+            wanted = AHEAD * endpoint.max_in_flight
             return most_for_one(self._all_held + planned, most, wanted) - self._held[name]
 
         return room
@@ -121,14 +132,15 @@ class Slots(Generic[HoldingT]):
         self._count(holding.lease, 1)
         self._lines.setdefault(holding.lease.endpoint, _Line()).join(holding)
 
-    def start(self, endpoints: Mapping[EndpointId, Endpoint]) -> Iterator[HoldingT]:
-        """Those whose turn it is; each takes a slot until it is `answered`."""
-        for name in [*self._lines]:
+    def start(self, endpoints: Mapping[EndpointId, Endpoint], *, of: EndpointId | None = None) -> Iterator[HoldingT]:
+        """Those whose turn it is, of one endpoint or of all; each takes a slot until it is `answered`."""
+        for name in [*self._lines] if of is None else {of} & self._lines.keys():
             line, endpoint = self._lines[name], endpoints.get(name)
-            allowed = self._allowed(endpoint) if endpoint else len(line)
-            while line and self._has_slot(name, allowed):
+            width, unsettled = self._limits(endpoint) if endpoint else (len(line), len(line))
+            while line and self._begun[name] < unsettled and self._has_slot(name, width):
                 self._all_under_way += 1
                 self._under_way[name] += 1
+                self._begun[name] += 1
                 yield line.first()
             if not line:
                 del self._lines[name]
@@ -149,19 +161,26 @@ class Slots(Generic[HoldingT]):
             self._widths[endpoint] = width
 
     def settled(self, lease: Lease) -> None:
+        """What was begun is over."""
+        self._begun[lease.endpoint] -= 1
         self._count(lease, -1)
 
     def close(self) -> None:
         """Start nothing more."""
         self._lines.clear()
 
-    def _allowed(self, endpoint: Endpoint) -> int:
-        width = self._widths.get(endpoint.id)
+    def _waiting(self, name: EndpointId) -> int:
+        line = self._lines.get(name)
+        return len(line) if line else 0
+
+    def _limits(self, endpoint: Endpoint) -> tuple[int, int]:
+        """How many may be under way, and how many begun."""
+        most, width = endpoint.max_in_flight, self._widths.get(endpoint.id)
         if width is None:
-            return endpoint.max_in_flight
-        if width >= endpoint.max_in_flight:
+            return most, UNSETTLED * most
+        if width >= most:
             del self._widths[endpoint.id]
-        return min(int(width), endpoint.max_in_flight)
+        return min(max(int(width), -(-most // NARROWEST)), most), UNSETTLED * most
 
     def _count(self, lease: Lease, by: int) -> None:
         self._all_held += by
