@@ -3,8 +3,9 @@
     python -m tests.chaos.drain [--deliveries 100000] [--seed 1]
 
 The events are in the ledger before the first dispatcher starts, some dozens of each number, so that order matters. Then
-every few seconds a dispatcher is killed with -9, told to stop, or frozen for longer than its leases last, and another
-one starts: between one and three at a time. The endpoint verifies every signature.
+every few thousand deliveries a dispatcher is killed with -9, told to stop, or frozen for longer than its leases last,
+and another one starts: between one and three at a time. By deliveries, not by seconds: then a seed does the same to as
+many of them on any machine. The endpoint verifies every signature.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from consent.ledger import Ledger, Store
@@ -33,6 +35,7 @@ _MOST_RUNNING = 3
 _FROZEN_S = 7.0
 """Longer than a lease and the look that finds it expired."""
 _MOST_SHOWN = 20
+_PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,8 @@ class Plan:
     deliveries: int = 100_000
     seed: int = 1
     numbers: int = 2000
-    every: float = 4.0
-    """Seconds between two mishaps, on average."""
+    every: int = 6000
+    """Deliveries between two mishaps, on average."""
     minutes: float = 20.0
     in_flight: int = 16
 
@@ -87,14 +90,19 @@ class Comings:
         await self.world.start(f"dispatcher{self.started}")
         self.started += 1
 
-    async def run(self, *, every: float) -> None:
+    async def run(self, *, every: int) -> None:
+        arrivals = self.world.sinks[STEADY].arrivals
         while True:
-            await asyncio.sleep(self.chance.uniform(0.5, 1.5) * every)
+            enough = len(arrivals) + self.chance.uniform(0.5, 1.5) * every
+            await came_true(partial(self._has_come, enough), within=_PATIENCE_S)
             await self.chance.choice((self._kill, self._kill, self._stop, self._freeze))(
                 self.chance.choice(self.running)
             )
             if len(self.running) == 0 or (len(self.running) < _MOST_RUNNING and self.chance.random() < 0.7):
                 await self.start()
+
+    async def _has_come(self, count: float) -> bool:
+        return len(self.world.sinks[STEADY].arrivals) >= count
 
     async def _kill(self, name: str) -> None:
         self.mishaps["kill -9"] += 1
@@ -183,7 +191,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deliveries", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every", type=float, default=4.0, help="seconds between two mishaps, on average")
+    parser.add_argument("--every", type=int, default=6000, help="deliveries between two mishaps, on average")
     parser.add_argument("--minutes", type=float, default=20, help="at most")
     parser.add_argument("--in-flight", type=int, default=16)
     return parser.parse_args()
