@@ -17,7 +17,7 @@ Level = Literal["ok", "warning", "bad"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     level: Level
-    """The worst of all findings; bad while an endpoint is failing."""
+    """The worst of all findings; bad while an endpoint is failing, or was not told of an opt-out in time."""
     at: datetime
     endpoints: int
     failing: tuple[str, ...]
@@ -38,11 +38,12 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
         unheard = await Glance(store).unheard()
         findings = tuple([finding async for finding in examination.reached(store, desk.settings)])
     waiting = [unheard[name] for name in directory.endpoints if name in unheard]  # one that is gone waits for nothing
+    is_overdue = bool(waiting) and now - min(waiting) > desk.settings.dispatcher.optout_deadline
     failing = tuple(
         sorted(name for name in directory.endpoints if name in standings and standings[name].word == "failing")
     )
     return Overview(
-        level="bad" if failing else worst(findings),
+        level="bad" if failing or is_overdue else worst(findings),
         at=moment(now),
         endpoints=len(directory.endpoints),
         failing=failing,

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from config.clock import system_clock
+from config.settings import Settings
 from consent.ledger import Ledger, Registry
 from consent.ledger.replay import Mark
 from consent.model import EventId, Msisdn
@@ -132,6 +134,15 @@ async def test_an_endpoint_that_is_gone_waits_for_nothing(console: Served, event
 
     assert before is not None
     assert (await console.get("/health")).json["oldest_unheard_optout"] is None
+
+
+async def test_an_opt_out_that_is_overdue_is_bad(console: Served) -> None:
+    at = system_clock() - Settings().dispatcher.optout_deadline - 1000
+    before = (await console.get("/health")).json["level"]
+    await console.store.redis.zadd(console.store.keys[0].unheard, {CRM.id: at})
+    await console.store.redis.zadd(console.store.keys[0].unheard_by(CRM.id), {f"{at}-0": at})
+
+    assert (before, (await console.get("/health")).json["level"]) == ("ok", "bad")
 
 
 async def ended(console: Served, job: str) -> dict[str, Any]:
