@@ -96,11 +96,6 @@ def judged(
     return settings
 
 
-def redacted(settings: Settings) -> dict[str, Any]:
-    """For `doctor`: as one would write it in the file, without what must not be read over a shoulder."""
-    return settings.model_dump(mode="json")
-
-
 def _keys() -> dict[str, tuple[str, ...]]:
     sections = {
         name: get_args(field.annotation) or (field.annotation,) for name, field in Settings.model_fields.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import KEYS, Settings, judged, load, read, redacted
+from config.settings import KEYS, Settings, judged, load, read
 from consent.errors import Misconfigured
 
 SAMPLE = Path(__file__).parent / "samples" / "complete.toml"
@@ -31,7 +31,7 @@ SECRETS = (
 def test_nothing_configured_gives_the_documented_defaults() -> None:
     settings = judged({}, {}, where="nowhere")
 
-    assert redacted(settings) == {
+    assert settings.model_dump(mode="json") == {
         "store": {
             "url": "",
             "data_dir": str(Path.cwd() / "var"),
@@ -105,7 +105,7 @@ def test_the_sample_leaves_no_key_out() -> None:
 def test_secrets_are_neither_printed_nor_dumped() -> None:
     settings = judged(read(SAMPLE), {}, where="the sample")
 
-    shown = f"{settings!r} {settings} {redacted(settings)}"
+    shown = f"{settings!r} {settings} {settings.model_dump(mode='json')}"
     assert [secret for secret in SECRETS if secret in shown] == []
 
 
