@@ -34,14 +34,15 @@ def nexmo_posts(count: int, run: int) -> list[bytes]:
 
 def skycore_posts(count: int, run: int) -> list[bytes]:
     """POSTBACKs of nine elements, N302 and N301 in turn."""
-    now = UnixMs(int(time.time()) * 1000)
+    yesterday = int(time.time()) - 86_400
+    at = UnixMs((yesterday + run % 5000 * 10) * 1000)  # later in each run, so that none says what another one said
     posts = []
     for n in range(count):
         postback = Postback(
             code="N302" if n % 2 else "N301",
             msisdn=f"1{run % 9 + 2}{n:09}",
             campaign="1116",
-            timestamp=UnixMs(now - run * 1000),
+            timestamp=at,
             short_code="123456",
             title="My Campaign Name",
             brand="My Brand Name",
