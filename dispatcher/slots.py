@@ -23,7 +23,7 @@ from consent.model import Endpoint, EndpointId, EventType, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
-AHEAD = 8
+AHEAD = 4
 """So many times what has a slot may be held: what waits for one, and what waits to be settled. The more, the more are
 claimed in one step, which costs the store less than one by one."""
 FEW = 4
@@ -32,7 +32,7 @@ UNSETTLED = 2
 """So many times what an endpoint may have under way may be begun and not settled: what a kill repeats at most."""
 NARROWEST = 2
 """An endpoint keeps one in so many of its slots: with fewer to settle at once each costs us and the store more."""
-_ENOUGH = 4
+_ENOUGH = 2
 """Nothing more is claimed of an endpoint while one in so many of those that anybody may hold waits here for it: to
 claim many at once costs a fraction of many claims of one."""
 _TOO_LONG = 1 / 3

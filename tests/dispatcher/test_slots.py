@@ -103,7 +103,7 @@ def test_a_quarter_of_what_may_be_held_is_for_whoever_comes() -> None:
 
 def test_while_enough_of_an_endpoint_waits_here_no_more_is_claimed_of_it() -> None:
     slots: Slots[Held] = Slots(64)
-    enough = 64 * AHEAD // 16
+    enough = 64 * AHEAD // 8
     for _ in range(enough):
         slots.join(a_claimed())
     assert room(slots) == 0
