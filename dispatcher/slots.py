@@ -23,6 +23,9 @@ from consent.model import Endpoint, EndpointId, EventType, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
+AT_ONCE_MS = 25
+"""And this is one to claim far ahead for: what waits here for it is sent within half a second, so an opt-out that comes
+meanwhile loses no more."""
 AHEAD = 4
 """So many times what has a slot may be held: what waits for one, and what waits to be settled. The more, the more are
 claimed in one step, which costs the store less than one by one."""
@@ -33,7 +36,7 @@ UNSETTLED = 2
 NARROWEST = 2
 """An endpoint keeps one in so many of its slots: with fewer to settle at once each costs us and the store more."""
 _ENOUGH = 2
-"""Nothing more is claimed of an endpoint while one in so many of those that anybody may hold waits here for it: to
+"""Nothing more is claimed far ahead while one in so many of those that anybody may hold waits here for the endpoint: to
 claim many at once costs a fraction of many claims of one."""
 _TOO_LONG = 1 / 3
 """An answer that lay here unread for a larger share of its time came sooner than we could use it."""
@@ -83,6 +86,7 @@ class Slots(Generic[HoldingT]):
         """And not settled."""
         self._lines: dict[EndpointId, _Line[HoldingT]] = {}
         self._slow: set[EndpointId] = set()
+        self._at_once: set[EndpointId] = set()
         self._widths: dict[EndpointId, float] = {}
         """Of those that are narrower than they might be."""
 
@@ -97,7 +101,8 @@ class Slots(Generic[HoldingT]):
 
     def room_for(self, endpoints: Mapping[EndpointId, Endpoint]) -> Room:
         """How many more of an endpoint may be claimed: none of one that is disabled or unknown. A quarter of all is for
-        whoever comes: where the disk is slow, what is being settled takes far more than the slots."""
+        whoever comes and answers at once: where the disk is slow, what is being settled takes far more than the slots.
+        """
         most = AHEAD * self._concurrency
         anybodys = most // 4
 
@@ -107,10 +112,11 @@ class Slots(Generic[HoldingT]):
                 return 0
             if name in self._slow or endpoint.rate:
                 return most_for_one(self._all_held + planned, most, endpoint.max_in_flight) - self._held[name]
-            if self._waiting(name) >= max(anybodys // _ENOUGH, endpoint.max_in_flight):
-                return 0
-            if planned < anybodys - self._all_held:
-                return anybodys - self._all_held
+            if name in self._at_once:
+                if self._waiting(name) >= max(anybodys // _ENOUGH, endpoint.max_in_flight):
+                    return 0
+                if planned < anybodys - self._all_held:
+                    return anybodys - self._all_held
             wanted = AHEAD * endpoint.max_in_flight
             return most_for_one(self._all_held + planned, most, wanted) - self._held[name]
 
@@ -152,10 +158,8 @@ class Slots(Generic[HoldingT]):
         self._under_way[endpoint] -= 1
         if took_ms is None:
             return
-        if took_ms > QUICK_MS:
-            self._slow.add(endpoint)
-        else:
-            self._slow.discard(endpoint)
+        _mark(self._slow, endpoint, took_ms > QUICK_MS)
+        _mark(self._at_once, endpoint, took_ms * (1 - our_share) <= AT_ONCE_MS)
         width = next_width(self._widths.get(endpoint), self._under_way[endpoint], our_share)
         if width is not None:
             self._widths[endpoint] = width
@@ -192,6 +196,13 @@ class Slots(Generic[HoldingT]):
     def _has_slot(self, name: EndpointId, allowed: int) -> bool:
         taken = self._all_under_way
         return taken < self._concurrency and self._under_way[name] < most_for_one(taken, self._concurrency, allowed)
+
+
+def _mark(marked: set[EndpointId], endpoint: EndpointId, is_so: bool) -> None:
+    if is_so:
+        marked.add(endpoint)
+    else:
+        marked.discard(endpoint)
 
 
 class _Line(Generic[HoldingT]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from consent.model import Endpoint, EndpointId, EventType, Lease, Partition
-from dispatcher.slots import AHEAD, QUICK_MS, UNSETTLED, Slots, most_for_one, most_retries, next_width
+from dispatcher.slots import AHEAD, AT_ONCE_MS, QUICK_MS, UNSETTLED, Slots, most_for_one, most_retries, next_width
 from tests.builders import ANN, an_endpoint, an_event
 
 CRM, WAREHOUSE = an_endpoint("crm", max_in_flight=2), an_endpoint("warehouse", max_in_flight=2)
@@ -89,8 +89,18 @@ def test_more_are_claimed_ahead_of_the_slots() -> None:
     assert (room(slots), slots.free) == (2 * AHEAD, free)
 
 
-def test_a_quarter_of_what_may_be_held_is_for_whoever_comes() -> None:
-    slots: Slots[Held] = Slots(10)
+def that_answered(took_ms: int, concurrency: int, *endpoints: Endpoint) -> Slots[Held]:
+    slots: Slots[Held] = Slots(concurrency)
+    for endpoint in endpoints:
+        slots.join(a_claimed(endpoint))
+        list(slots.start(REGISTERED))
+        slots.answered(endpoint.id, took_ms)
+        slots.settled(a_claimed(endpoint).lease)
+    return slots
+
+
+def test_a_quarter_of_what_may_be_held_is_for_whoever_comes_and_answers_at_once() -> None:
+    slots = that_answered(AT_ONCE_MS, 10, CRM, WAREHOUSE)
     room_of, quarter = slots.room_for(REGISTERED), 10 * AHEAD // 4
     assert [room_of(CRM.id, planned) for planned in (0, quarter - 1, quarter)] == [quarter, quarter, 2 * AHEAD]
 
@@ -101,8 +111,12 @@ def test_a_quarter_of_what_may_be_held_is_for_whoever_comes() -> None:
     assert [room_of(WAREHOUSE.id, planned) for planned in (left - 1, left)] == [left, 2 * AHEAD]
 
 
+def test_for_who_takes_longer_no_more_waits_here_than_is_sent_soon() -> None:
+    assert room(that_answered(AT_ONCE_MS + 1, 64, CRM)) == 2 * AHEAD
+
+
 def test_while_enough_of_an_endpoint_waits_here_no_more_is_claimed_of_it() -> None:
-    slots: Slots[Held] = Slots(64)
+    slots = that_answered(AT_ONCE_MS, 64, CRM)
     enough = 64 * AHEAD // 8
     for _ in range(enough):
         slots.join(a_claimed())
