@@ -1,6 +1,7 @@
 """How does a process keep at something as long as it lives? Through the store's absences, without flooding the log."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -12,24 +13,30 @@ log = structlog.get_logger()
 
 _BACKOFF = wait_exponential(multiplier=0.1, max=5)
 """Seconds: 0.1, 0.2, 0.4, … 5: a store that comes back is found soon, one that stays away costs next to nothing."""
+_SAME_TROUBLE_S = 10.0
+_LASTING = 4
+"""Failures in a row: a second of them."""
 
 
 async def persist(name: str, step: Callable[[], Awaitable[float | None]]) -> None:
     """Call `step` again and again, resting as many seconds as it says, until it says None. While it fails, wait longer
-    and longer, and log the first failure and the recovery, not each try."""
-    failures = 0
+    and longer, and log the first failure and the recovery, not each try. Where one of several masters is away, a step
+    fails and works by turns: that is one trouble, and told again only if it lasts."""
+    failures, is_told, told, quiet_until = 0, False, "", 0.0
     while True:
         try:
             rest = await step()
         except ConsentError as exc:
             failures += 1
-            if failures == 1:
+            is_new = exc.reason != told or time.monotonic() >= quiet_until
+            if not is_told and (is_new or failures == _LASTING):
                 log.warning("background.failing", task=name, reason=exc.reason, error=str(exc))
+                is_told, told, quiet_until = True, exc.reason, time.monotonic() + _SAME_TROUBLE_S
             await asyncio.sleep(backoff(failures))
             continue
-        if failures:
+        if is_told:
             log.info("background.recovered", task=name, failures=failures)
-            failures = 0
+        failures, is_told = 0, False
         if rest is None:
             return
         if rest > 0:

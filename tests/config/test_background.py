@@ -62,6 +62,21 @@ async def test_a_second_absence_is_told_like_the_first() -> None:
     assert [line["failures"] for line in logs if "failures" in line] == [1, 1]
 
 
+async def test_what_fails_and_works_by_turns_is_told_once() -> None:
+    with capture_logs() as logs:
+        await persist("count", Step(AWAY, 0, AWAY, 0, AWAY, AWAY, 0, None))
+
+    assert [line["event"].split(".")[1] for line in logs] == ["failing", "recovered"]
+
+
+async def test_and_again_if_it_lasts() -> None:
+    with capture_logs() as logs:
+        await persist("count", Step(AWAY, 0, AWAY, AWAY, AWAY, AWAY, None))
+
+    assert [line["event"].split(".")[1] for line in logs] == ["failing", "recovered", "failing", "recovered"]
+    assert [line["failures"] for line in logs if "failures" in line] == [1, 4]
+
+
 async def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         await persist("count", Step(0, ZeroDivisionError(), None))
