@@ -10,7 +10,7 @@ routing of what is due next. So whoever asks says when (`notes`), and what was n
 An endpoint may be held back as a whole, by its rate or its breaker: then nothing of it is due before that is over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from consent.ledger import Claimed, Due, Look
@@ -26,6 +26,9 @@ class Site(NamedTuple):
     has_tried: bool = True
     """As far as is known: a look does not tell which of the two is due."""
 
+
+BecameDue = Callable[[Partition, Set[EndpointId]], None]
+"""Told where something is due that was not before."""
 
 AT_ONCE = UnixMs(0)
 _NOTHING = Due(None, None)

@@ -7,7 +7,7 @@ Before it is said that one works again, what waits for its next attempt there is
 """
 
 import json
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping
 
 import structlog
 
@@ -22,13 +22,13 @@ from consent.model import (
     EventType,
     Msisdn,
     Origin,
-    Partition,
     Recorded,
     SourceId,
     UnixMs,
     Via,
 )
 from consent.notification import written
+from dispatcher.agenda import BecameDue
 
 log = structlog.get_logger()
 
@@ -38,16 +38,12 @@ PROVIDER = "consent-relay"
 ABOUT_ENDPOINTS = frozenset({EventType.ENDPOINT_FAILING, EventType.ENDPOINT_DISABLED, EventType.ENDPOINT_RECOVERED})
 
 
-Due = Callable[[Partition, Set[EndpointId]], None]
-"""Told where something is due."""
-
-
 class Announcing:
-    def __init__(self, ledger: Ledger, health: Health, queue: Queue, due: Due) -> None:
+    def __init__(self, ledger: Ledger, health: Health, queue: Queue, became_due: BecameDue) -> None:
         self._ledger = ledger
         self._health = health
         self._queue = queue
-        self._due = due
+        self._became_due = became_due
 
     async def tell(self, standings: Mapping[EndpointId, Standing], directory: Directory, now: UnixMs) -> None:
         for name, standing in standings.items():
@@ -65,7 +61,7 @@ class Announcing:
         """What an outage left waiting may have hours to go on the schedule, and a STOP among it is heard by nobody."""
         where = await self._queue.hasten(name)
         for partition in where:
-            self._due(partition, {name})
+            self._became_due(partition, {name})
         if where:
             log.info("deliveries.hastened", endpoint=name)
 

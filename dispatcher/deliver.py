@@ -227,7 +227,7 @@ class Delivering:
     async def _deliver(self, holding: _Holding) -> None:
         lease, attempt = holding.lease, AT_ONCE
         try:
-            await self._gate.certain(lease.endpoint)
+            await self._gate.until_reported(lease.endpoint)
             if holding.until > self._clock() and self._gate.lets(lease):
                 attempt = await self._attempts.make(lease, self.directory, system_clock)
         finally:

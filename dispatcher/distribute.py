@@ -1,14 +1,14 @@
 """From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first."""
 
 import asyncio
-from collections.abc import Callable, Set
 
 import structlog
 
 from config.tracing import Traces, now_ns
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
-from consent.model import Delivery, EndpointId, Millis, Partition
+from consent.model import Delivery, Millis, Partition
+from dispatcher.agenda import BecameDue
 from dispatcher.announce import is_about
 from dispatcher.routing import route
 from dispatcher.tracing import routed_all
@@ -17,15 +17,12 @@ log = structlog.get_logger()
 
 _BLOCK_MS = Millis(4000)
 
-Routed = Callable[[Partition, Set[EndpointId]], None]
-"""Told where something new is due."""
-
 
 class Distributing:
-    def __init__(self, queue: Queue, routed: Routed, traces: Traces | None = None) -> None:
+    def __init__(self, queue: Queue, became_due: BecameDue, traces: Traces | None = None) -> None:
         self._traces = traces
         self._queue = queue
-        self._routed = routed
+        self._became_due = became_due
         self._cursors: dict[Partition, str] = {}
         self.directory: Directory | None = None
         """None until the registry was read: an event routed by nobody's list would reach nobody."""
@@ -63,4 +60,4 @@ class Distributing:
         if self._traces:
             routed_all(stretch, deliveries, self._traces, began_ns=began_ns)
         # Whoever routed them first: they are due.
-        self._routed(stretch.partition, {delivery.endpoint for delivery in deliveries})
+        self._became_due(stretch.partition, {delivery.endpoint for delivery in deliveries})

@@ -62,7 +62,7 @@ class Gate:
         """Whether a delivery claimed earlier may still be attempted."""
         return not self.standing(lease.endpoint).opened or self._is_probe(lease)
 
-    async def certain(self, name: EndpointId) -> None:
+    async def until_reported(self, name: EndpointId) -> None:
         """Enough failed here to open its breaker, and a report of it is under way: whether it opens is worth waiting
         for, or what was claimed would go on failing meanwhile."""
         reporting = self._reporting.get(name)

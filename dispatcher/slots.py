@@ -184,7 +184,7 @@ class Slots(Generic[HoldingT]):
             return most, UNSETTLED * most
         if width >= most:
             del self._widths[endpoint.id]
-        return min(max(int(width), -(-most // NARROWEST)), most), UNSETTLED * most
+        return max(min(int(width), most), most - most // NARROWEST), UNSETTLED * most
 
     def _count(self, lease: Lease, by: int) -> None:
         self._all_held += by

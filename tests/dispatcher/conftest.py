@@ -8,6 +8,8 @@ import pytest
 import trustme
 import uvloop
 
+from tests.dispatcher.told import Told
+
 ON_BOTH_LOOPS = frozenset({"test_client.py", "test_http_conformance.py"})
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -28,3 +30,8 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()

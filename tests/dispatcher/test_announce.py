@@ -1,35 +1,20 @@
 """What happens to an endpoint is an event of its account, recorded once."""
 
 import json
-from collections.abc import Set
 
 import pytest
 from structlog.testing import capture_logs
 
 from consent.directory import Directory
 from consent.ledger import Health, HealthRules, Ledger, Queue, Said, Transition
-from consent.model import EndpointId, EventType, Millis, Partition, UnixMs
+from consent.model import EventType, Millis, UnixMs
 from dispatcher.announce import Announcing, change_of, is_about
 from tests.builders import NOON, a_delivery, a_stop, an_endpoint, an_event, an_origin
+from tests.dispatcher.told import Told
 
 CRM = an_endpoint("crm")
 DIRECTORY = Directory.of(1, endpoints=[CRM])
 RULES = HealthRules(failing_after=1, failing_for=Millis(0))
-
-
-class Told:
-    """What the delivery loop hears."""
-
-    def __init__(self) -> None:
-        self.due: list[tuple[Partition, EndpointId]] = []
-
-    def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
-        self.due += [(partition, endpoint) for endpoint in endpoints]
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
 
 
 @pytest.fixture

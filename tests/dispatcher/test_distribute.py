@@ -1,38 +1,23 @@
 """Every event is routed once, to those who asked for it, by whichever dispatcher comes first."""
 
 import asyncio
-from collections.abc import Set
 
 import pytest
 
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Queue, Store
-from consent.model import Endpoint, EndpointId, EventId, Millis, Msisdn, Partition, Recorded
+from consent.model import Endpoint, EventId, Millis, Msisdn, Recorded
 from dispatcher.distribute import Distributing
 from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
+from tests.dispatcher.told import Told
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse", events=("message.*",))
 
 
-class Told:
-    """What the delivery loop hears."""
-
-    def __init__(self) -> None:
-        self.due: list[tuple[Partition, EndpointId]] = []
-
-    def routed(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
-        self.due += [(partition, endpoint) for endpoint in endpoints]
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
-
-
 @pytest.fixture
 def distributing(queue: Queue, told: Told) -> Distributing:
-    built = Distributing(queue, told.routed)
+    built = Distributing(queue, told.became_due)
     built.directory = Directory.of(1, endpoints=[CRM, WAREHOUSE])
     return built
 
@@ -46,7 +31,7 @@ async def test_nothing_is_routed_before_the_registry_was_read(
 ) -> None:
     await ledger.apply(a_stop())
 
-    assert await Distributing(queue, told.routed).step() > 0
+    assert await Distributing(queue, told.became_due).step() > 0
 
     assert told.due == []
     assert set((await queue.cursors()).values()) == {"0-0"}
@@ -94,7 +79,7 @@ async def test_what_was_routed_is_not_routed_again(
 async def test_two_dispatchers_route_an_event_once_and_both_go_on(
     distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, told: Told
 ) -> None:
-    other = Distributing(queue, told.routed)
+    other = Distributing(queue, told.became_due)
     other.directory = distributing.directory
     await ledger.apply(a_stop(at=NOON))
     await asyncio.gather(distributing.step(), other.step())
@@ -144,7 +129,7 @@ async def test_one_that_starts_later_goes_on_where_the_last_one_stopped(
     await ledger.apply(a_stop(at=NOON))
     await distributing.step()
     await ledger.apply(a_stop(at=NOON + 1))
-    successor = Distributing(queue, told.routed)
+    successor = Distributing(queue, told.became_due)
     successor.directory = distributing.directory
 
     await successor.step()
@@ -164,7 +149,7 @@ async def test_an_event_that_comes_while_it_waits_is_routed_at_once(
 
 
 async def test_an_event_nobody_wants_moves_the_cursor_alone(queue: Queue, ledger: Ledger, told: Told) -> None:
-    distributing = Distributing(queue, told.routed)
+    distributing = Distributing(queue, told.became_due)
     distributing.directory = Directory.of(1)
     await ledger.apply(a_stop())
 

@@ -152,7 +152,7 @@ async def test_while_it_is_reported_that_enough_failed_one_waits_to_hear_what_co
     reporting = asyncio.create_task(gate.report(CRM.id))
     await asyncio.sleep(0)
 
-    await gate.certain(CRM.id)
+    await gate.until_reported(CRM.id)
 
     assert not gate.lets(a_lease("another"))
     await reporting
@@ -165,7 +165,7 @@ async def test_for_less_nobody_waits(gate: Gate, heard: tuple[Said, ...]) -> Non
     reporting = asyncio.create_task(gate.report(CRM.id))
     await asyncio.sleep(0)
 
-    await gate.certain(CRM.id)
+    await gate.until_reported(CRM.id)
 
     assert not reporting.done()
     await reporting

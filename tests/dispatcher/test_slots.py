@@ -220,7 +220,7 @@ def test_some_slots_of_an_endpoint_are_never_for_retries() -> None:
         slots.join(Held(retry))
 
     assert slots.retries_for(endpoints)(CRM.id, 0) == 0
-    assert slots.room_for(endpoints)(CRM.id, 0) > 0
+    assert slots.room_for(endpoints)(CRM.id, 0) == 4 * AHEAD - 3
     slots.settled(retry)
     assert slots.retries_for(endpoints)(CRM.id, 0) == 1
 
