@@ -28,9 +28,9 @@ from console.rolls import BadLine, Blocks, Format, Layout, Rules
 STDIN = "-"
 WINDOW = 262_144
 """Lines: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
-_FIRST_WINDOW = 16_384
-"""The store has nothing to do until it is read. Each window is a quarter larger than the one before: while the store
-takes a line, one is sent and not quite one and a half are read."""
+_FIRST_WINDOW = 32_768
+"""The store has nothing to do until it is read. Each window is half as large again as the one before: while the store
+takes a line, one is sent and one and a half are read."""
 SHOWN_BAD = 20
 _CHUNK = 8 * 1024
 """Some hundred lines: read in a few milliseconds, so that the store does not wait long for the next of its window."""
@@ -138,7 +138,7 @@ class Import:
                         reported=report.flushed(),
                     )
                     recording = tasks.create_task(self._record(window, reached, name))
-                    window, size = self._bulk.window(), min(WINDOW, size + size // 4)
+                    window, size = self._bulk.window(), min(WINDOW, size + size // 2)
 
     async def _record(self, window: Window, reached: Bookmark, name: str) -> None:
         assert self.place is not None  # noqa: S101 - run has put it

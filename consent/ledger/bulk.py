@@ -5,9 +5,10 @@ may be read twice, and on from where a killed import stopped.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -88,30 +89,72 @@ class Listed(NamedTuple):
     state: ConsentState
 
 
+class _Run(NamedTuple):
+    """Lines of one kind that decide equally long after their dates, as the store reads them."""
+
+    kind: Kind
+    rest: int
+    lines: list[str]
+
+
+class _Part:
+    """What one call takes of a bucket: runs in their order."""
+
+    __slots__ = ("count", "last", "runs", "turn")
+
+    def __init__(self, turn: int, kind: Kind, rest: int) -> None:
+        self.turn = turn
+        self.last = _Run(kind, rest, [])
+        self.runs = [self.last]
+        self.count = 0
+
+
+_Place = tuple[int, AccountId, int]
+"""Partition, account, and bucket."""
+
+
 class Window:
     """Very many entries, by the bucket that each belongs to: a bucket is read once and written once."""
 
     def __init__(self, store: Store) -> None:
         self._partitions = store.partitions
-        self._buckets: dict[tuple[int, AccountId, int], list[Entry]] = {}
+        self._parts: dict[_Place, _Part] = {}
+        self._full: list[tuple[_Place, _Part]] = []
         self.count = 0
 
     def add(self, entries: Sequence[Entry]) -> None:
-        buckets, partitions = self._buckets, self._partitions
-        for entry in entries:
-            partition, bucket = place_of(entry.msisdn, partitions)
-            place = (partition, entry.kind.account, bucket)
-            if place in buckets:
-                buckets[place].append(entry)
+        """What is kept of an entry is its text: a tuple of numbers would be cold by the time it is written out."""
+        parts, partitions = self._parts, self._partitions
+        for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
+            rest: int = decides_at - occurred_at
+            if since is None and opted_in is None and rest in _RESTS:
+                line = f"{msisdn}{SEPARATOR}{occurred_at}{SEPARATOR}"
             else:
-                buckets[place] = [entry]
+                rest = _TOLD
+                line = f"{msisdn}{SEPARATOR}{_dates(occurred_at, decides_at, since, opted_in)}{SEPARATOR}"
+            partition, bucket = place_of(msisdn, partitions)
+            place = (partition, kind.account, bucket)
+            part = parts.get(place)
+            if part is None:
+                part = parts[place] = _Part(0, kind, rest)
+            elif part.count == LINES_A_CALL:
+                self._full.append((place, part))
+                part = parts[place] = _Part(part.turn + 1, kind, rest)
+            last = part.last
+            if kind is not last.kind or rest != last.rest:
+                last = part.last = _Run(kind, rest, [])
+                part.runs.append(last)
+            last.lines.append(line)
+            part.count += 1
         self.count += len(entries)
 
-    def parts(self) -> Iterator[tuple[int, int, list[Entry]]]:
-        """Partition, bucket, and entries of one account in their order, no more of them than one call takes."""
-        for (partition, _, bucket), inside in sorted(self._buckets.items(), key=itemgetter(0)):
-            for first in range(0, len(inside), LINES_A_CALL):
-                yield partition, bucket, inside[first : first + LINES_A_CALL]
+    def turns(self) -> Iterator[list[tuple[_Place, _Part]]]:
+        """No two parts of a turn are of one bucket: calls that are under way together have no order."""
+        turns: defaultdict[int, list[tuple[_Place, _Part]]] = defaultdict(list)
+        for place, part in chain(self._full, self._parts.items()):
+            turns[part.turn].append((place, part))
+        for turn in sorted(turns):
+            yield sorted(turns[turn], key=itemgetter(0))
 
 
 class Bulk:
@@ -127,25 +170,26 @@ class Bulk:
         under_way: deque[asyncio.Future[Reply]] = deque()
         tally = Tally()
         try:
-            for batch in self._batches(window, received_at, rule):
-                if len(under_way) == _CALLS_UNDER_WAY:
+            for turn in window.turns():
+                for batch in self._batches(turn, received_at, rule):
+                    if len(under_way) == _CALLS_UNDER_WAY:
+                        tally += _tally(await under_way.popleft())
+                    under_way.append(self._store.commit.call("enlist", *batch.call()))
+                while under_way:
                     tally += _tally(await under_way.popleft())
-                under_way.append(self._store.commit.call("enlist", *batch.call()))
-            while under_way:
-                tally += _tally(await under_way.popleft())
         finally:
             for call_left in under_way:
                 call_left.cancel()
         return tally
 
-    def _batches(self, window: Window, received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
+    def _batches(self, turn: Sequence[tuple[_Place, _Part]], received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
         batch: _Batch | None = None
-        for partition, bucket, entries in window.parts():
-            if batch is None or not batch.takes(partition, entries):
+        for (partition, account, bucket), part in turn:
+            if batch is None or not batch.takes(partition, account, part):
                 if batch is not None:
                     yield batch
-                batch = _Batch(self._store.keys[partition], entries[0].kind.account, received_at, rule)
-            batch.add(bucket, entries)
+                batch = _Batch(self._store.keys[partition], account, received_at, rule)
+            batch.add(bucket, part)
         if batch is not None:
             yield batch
 
@@ -192,27 +236,16 @@ class _Batch:
         self._lines: list[str | int] = []
         self.count = 0
 
-    def takes(self, partition: int, entries: Sequence[Entry]) -> bool:
-        is_same = self._keys.partition == partition and self._account == entries[0].kind.account
-        return is_same and self.count + len(entries) <= LINES_A_CALL
+    def takes(self, partition: int, account: AccountId, part: _Part) -> bool:
+        is_same = self._keys.partition == partition and self._account == account
+        return is_same and self.count + part.count <= LINES_A_CALL
 
-    def add(self, bucket: int, entries: Sequence[Entry]) -> None:
+    def add(self, bucket: int, part: _Part) -> None:
         self._buckets.append(self._keys.consent_bucket(self._account, bucket))
-        self.count += len(entries)
-        runs: list[tuple[int, list[str | int]]] = []
-        last, last_rest, run = None, 0, list[str | int]()
-        for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
-            rest: int = decides_at - occurred_at
-            said: int | str = occurred_at
-            if since is not None or opted_in is not None or rest not in _RESTS:
-                rest, said = _TOLD, _dates(occurred_at, decides_at, since, opted_in)
-            if kind is not last or rest != last_rest:
-                last, last_rest, run = kind, rest, []
-                runs.append((self._place(kind, rest), run))
-            run += (msisdn, said)
-        self._lines.append(len(entries))
-        for place, run in runs:
-            self._lines += (place, len(run) // 2, *run)
+        self.count += part.count
+        self._lines.append(len(part.runs))
+        for run in part.runs:
+            self._lines += (self._place(run.kind, run.rest), "".join(run.lines))
 
     def _place(self, kind: Kind, rest: int) -> int:
         return self._kinds.setdefault((kind, rest), len(self._kinds) + 1)

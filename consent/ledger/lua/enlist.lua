@@ -6,9 +6,9 @@
 --   then the campaigns; then of each kind: status 'i' 'o'; actor; 'd' dated or 'n' now; place of its campaign; how many ms
 --     after its date a line decides, or -1; told, in two parts: what is between the recipient and the date, and what is
 --     behind
---   then for each consent hash the number of its lines, and these in runs of one kind: the kind, how many, and of each
---     recipient and date (unix ms), or of kind -1 'date decides since in': since when it holds, when she was in before
---     (unix s)
+--   then for each consent hash how many runs of one kind its lines are, and of each the kind and a text: of each line
+--     recipient and date (unix ms), each with \31 behind it; for a kind with -1 'date decides since in': since when it
+--     holds, when she was in before (unix s)
 --   returns {changed, confirmed, unchanged, older, kept out}: how many lines came to what
 -- Why one call for many: a trip, a sync and a call for each would cost more than all that is done for a line.
 local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT = 1, 2, 3, 4, 5
@@ -44,7 +44,7 @@ local DIGITS = {}
 for number = 1, 1024 do DIGITS[number] = number .. '' end
 
 -- To find these by their names takes 1000 instructions a line; and they are there only once a function is called.
-local call, pack, floor, sub
+local call, pack, floor, sub, gmatch
 
 -- What `decide` does where nothing is known, at a third of the price: nearly every line of a first import comes here.
 -- The date stays a text where it can: the store and Lua both spend more on reading and writing a number.
@@ -115,42 +115,41 @@ local function kinds_of(keys, args, campaigns, count, writes)
   return kinds, listed
 end
 
--- The lines of a consent hash: of each its kind, where it stands in the arguments, and the field that is hers.
-local function read_lines(list, at, count)
-  local args, kinds, lines, places, fields, done = list.args, list.kinds, list.lines, list.places, list.fields, 0
-  while done < count do
-    local line, length = kinds[args[at]], tonumber(args[at + 1])
+-- The lines of a consent hash: of each its kind, recipient, date, and the field that is hers. An argument for each word
+-- would cost more than to look for its end.
+local function read_lines(list, first)
+  local lines, recipients, dates, fields, count = list.lines, list.recipients, list.dates, list.fields, 0
+  local past = first + 1 + 2 * list.args[first]
+  for at = first + 1, past - 1, 2 do
+    local line = list.kinds[list.args[at]]
     local separated = line.separated
-    at = at + 2
-    for i = done + 1, done + length do
-      lines[i], places[i], fields[i] = line, at, args[at] .. separated
-      at = at + 2
+    for recipient, date in gmatch(list.args[at + 1], '([^\31]*)\31([^\31]*)\31') do
+      count = count + 1
+      lines[count], recipients[count], dates[count], fields[count] = line, recipient, date, recipient .. separated
     end
-    done = done + length
   end
-  return at
+  return count, past
 end
 
 -- The tables are the same for all buckets of a call: to let them grow again and again would cost more than to clear them.
 local function enlist_bucket(list, key, first)
-  local args, counts, writes, known, fields = list.args, list.counts, list.writes, list.known, list.fields
-  local count = tonumber(args[first])
-  local past = read_lines(list, first + 1, count)
+  local counts, writes, known, fields = list.counts, list.writes, list.known, list.fields
+  local count, past = read_lines(list, first)
   local packed = redis.call('HMGET', key, '#', unpack(fields, 1, count))
   local sequence, written = tonumber(packed[1] or '0'), 0
   for i = 1, count do
-    local line, at, field = list.lines[i], list.places[i], fields[i]
+    local line, date, field = list.lines[i], list.dates[i], fields[i]
     local before = known[field] or packed[i + 1]
-    line.recipient, line.sequence = args[at], sequence
+    line.recipient, line.sequence = list.recipients[i], sequence
     if before or line.rest < 0 then
-      local outcome = enlist_line(list, line, before, args[at + 1])
+      local outcome = enlist_line(list, line, before, date)
       counts[outcome] = counts[outcome] + 1
       if #writes > written then
         written = #writes
         known[field] = writes[written]
       end
     else
-      local state = begin(line, args[at + 1])
+      local state = begin(line, date)
       writes[written + 1], writes[written + 2], known[field] = field, state, state
       counts[CHANGED], written = counts[CHANGED] + 1, written + 2
     end
@@ -163,12 +162,12 @@ local function enlist_bucket(list, key, first)
 end
 
 local function enlist(keys, args)
-  call, pack, floor, sub = redis.call, struct.pack, math.floor, string.sub
+  call, pack, floor, sub, gmatch = redis.call, struct.pack, math.floor, string.sub, string.gmatch
   local campaigns, count = tonumber(args[1]), tonumber(args[2])
   local writes = {}
   local kinds, all_listed = kinds_of(keys, args, campaigns, count, writes)
   local list = {args = args, kinds = kinds, kept_out = args[4], via = args[5], counts = {0, 0, 0, 0, 0},
-    fields = {}, lines = {}, places = {}, writes = writes, known = {}}
+    fields = {}, lines = {}, recipients = {}, dates = {}, writes = writes, known = {}}
   local first = 6 + campaigns + count * KIND
   for slot = 3 + campaigns, #keys do first = enlist_bucket(list, keys[slot], first) end
   for place, listed in ipairs(all_listed) do
