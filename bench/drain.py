@@ -82,7 +82,7 @@ async def routed(opened: Store) -> None:
     while stretches := await queue.unrouted(cursors, block=_NO_WAIT):
         for stretch in stretches:
             deliveries = [delivery for event in stretch.events for delivery in route(event, endpoints)]
-            cursors[stretch.partition] = await queue.fan_out(stretch, deliveries)
+            cursors[stretch.partition] = (await queue.fan_out(stretch, deliveries)).after
 
 
 def main() -> None:

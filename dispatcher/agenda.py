@@ -88,6 +88,13 @@ class Agenda:
             if name not in self._held and (_is_due(due.untried, now) or _is_due(due.tried, now))
         ]
 
+    def has(self, endpoint: EndpointId, clock: UnixMs) -> bool:
+        """Something of it is due, or would be if it were not held back."""
+        now = clock + self._ahead
+        return endpoint in self._held or any(
+            _is_due(at, now) for sites in self._due.values() for at in sites.get(endpoint, _NOTHING)
+        )
+
     def rest(self, endpoints: Mapping[EndpointId, Endpoint], clock: UnixMs, *, longest: int) -> int:
         """For so many ms nothing will become due. What is due already waits for room, and room wakes the loop."""
         now = clock + self._ahead

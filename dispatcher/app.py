@@ -77,7 +77,7 @@ class Dispatcher:
         self._pulsing = Pulsing(
             Pulse(store), process=own_name(), kind="dispatcher", counted=tally.counters, clock=system_clock
         )
-        self._distributing = Distributing(self._queue, self._delivering.became_due, traces)
+        self._distributing = Distributing(self._queue, self._delivering, traces)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""
@@ -105,6 +105,7 @@ class Dispatcher:
                 task.cancel()
             self._delivering.stop()
             await asyncio.wait([*running, deliver])
+            await self._distributing.finish()
             await self._delivering.drain(where.timeout / 1000 + 1)
             heart.cancel()
 

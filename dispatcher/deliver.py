@@ -1,5 +1,7 @@
 """The delivery loop: claim what is due and there is room for, attempt it; sleep until something is due.
 
+What is routed here and can be attempted at once is not even filed as due: `reserve` room for it, and `hold` it.
+
 Nothing is polled: the loop wakes when events were routed, when a delivery was settled and made room, or when the
 earliest due time that it knows of has come. Every few seconds it looks at what other dispatchers did, and left behind.
 
@@ -15,7 +17,7 @@ Who was frozen for longer than a lease finds its leases with others: what it had
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +27,7 @@ from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
 from consent.ledger import LEASE_MS, Order, Queue, Standing
-from consent.model import EndpointId, Lease, Millis, Partition, UnixMs
+from consent.model import Delivery, EndpointId, Lease, Millis, Partition, UnixMs
 from dispatcher.agenda import Agenda
 from dispatcher.attempt import AT_ONCE, Attempts
 from dispatcher.deadline import Deadline
@@ -55,6 +57,22 @@ class _Holding:
     """Nobody else has it before, by the clock of the loop."""
     task: asyncio.Task[None] | None = None
     """None while it waits for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Room for deliveries that are about to be routed."""
+
+    places: frozenset[int]
+    """Which of them."""
+    counts: Mapping[EndpointId, int]
+    token: str
+    """Of their leases,"""
+    until: UnixMs
+    """which nobody else has before."""
+
+
+_NO_ROOM = Reserved(frozenset(), {}, "", UnixMs(0))
 
 
 class Delivering:
@@ -106,6 +124,34 @@ class Delivering:
         for endpoint in endpoints:
             self._agenda.note(partition, endpoint)
         self.wake()
+
+    def reserve(self, deliveries: Sequence[Delivery]) -> Reserved:
+        """Room for those among them that can be attempted at once, opt-outs first. Not of an endpoint of which anything
+        is due already, for that may go before them, nor of one that needs leave to be claimed."""
+        room = self._slots.room_for(self.directory.endpoints)
+        left: dict[EndpointId, int] = {}
+        chosen: list[int] = []
+        for place in sorted(range(len(deliveries)), key=lambda place: not deliveries[place].is_urgent):
+            name = deliveries[place].endpoint
+            if name not in left:
+                left[name] = room(name, len(chosen)) if self._may_begin(name) else 0
+            if left[name] > 0 and len(chosen) < self._slots.free:
+                left[name] -= 1
+                chosen.append(place)
+        if not chosen:
+            return _NO_ROOM
+        counts = Counter(deliveries[place].endpoint for place in chosen)
+        self._slots.reserve(counts)
+        return Reserved(frozenset(chosen), counts, secrets.token_hex(8), UnixMs(self._clock() + LEASE_MS))
+
+    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None:
+        """These came of it. What else was reserved is free again."""
+        self._slots.reserve(reserved.counts, -1)
+        for lease in leases:
+            self._hold(lease, reserved.until)
+        self._start()
+        if reserved.places:
+            self.wake()
 
     def learn(self, standings: Mapping[EndpointId, Standing]) -> None:
         """How the store says that endpoints are doing."""
@@ -197,14 +243,26 @@ class Delivering:
         for partition, claimed in zip(admission.claims, found, strict=True):
             self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
             for lease in claimed.leases:
-                holding = _Holding(lease, UnixMs(asked_at + LEASE_MS))
-                self._held.add(holding)
-                self._slots.join(holding)
+                self._hold(lease, UnixMs(asked_at + LEASE_MS))
         if admission.grants:
             counts = Counter(lease.endpoint for claimed in found for lease in claimed.leases)
             for name in await self._gate.took(admission, counts, token=token):
                 self._agenda.release(name)
         return True
+
+    def _hold(self, lease: Lease, until: UnixMs) -> None:
+        holding = _Holding(lease, until)
+        self._held.add(holding)
+        self._slots.join(holding)
+
+    def _may_begin(self, name: EndpointId) -> bool:
+        endpoint = self.directory.endpoints.get(name)
+        return (
+            endpoint is not None
+            and not self._is_stopping
+            and not self._gate.needs_leave(endpoint)
+            and not self._agenda.has(name, self._clock())
+        )
 
     def _first(self) -> Order:
         """Ordinary deliveries that were never tried go before retries, but not always, or these would never go."""

@@ -1,15 +1,20 @@
-"""From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first."""
+"""From the log to the lanes: every event is routed once, in log order, by whichever dispatcher comes first.
+
+What can be attempted at once is claimed in the same step.
+"""
 
 import asyncio
+from collections.abc import Iterable, Sequence, Set
+from typing import Protocol
 
 import structlog
 
 from config.tracing import Traces, now_ns
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
-from consent.model import Delivery, Millis, Partition
-from dispatcher.agenda import BecameDue
+from consent.model import Delivery, EndpointId, Lease, Millis, Partition
 from dispatcher.announce import is_about
+from dispatcher.deliver import Reserved
 from dispatcher.routing import route
 from dispatcher.tracing import routed_all
 
@@ -18,11 +23,22 @@ log = structlog.get_logger()
 _BLOCK_MS = Millis(4000)
 
 
+class Deliverer(Protocol):
+    """The delivery loop, as far as routing has to do with it (deliver.py)."""
+
+    def reserve(self, deliveries: Sequence[Delivery]) -> Reserved: ...
+
+    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None: ...
+
+    def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None: ...
+
+
 class Distributing:
-    def __init__(self, queue: Queue, became_due: BecameDue, traces: Traces | None = None) -> None:
+    def __init__(self, queue: Queue, deliverer: Deliverer, traces: Traces | None = None) -> None:
         self._traces = traces
         self._queue = queue
-        self._became_due = became_due
+        self._deliverer = deliverer
+        self._under_way: asyncio.Future[list[BaseException | None]] | None = None
         self._cursors: dict[Partition, str] = {}
         self.directory: Directory | None = None
         """None until the registry was read: an event routed by nobody's list would reach nobody."""
@@ -34,12 +50,17 @@ class Distributing:
             self._cursors = await self._queue.cursors()
         stretches = await self._queue.unrouted(self._cursors, block=_BLOCK_MS)
         # All at once: they share a flush. One after the other, the last partition would wait for a trip of each before.
-        routed = await asyncio.gather(
+        self._under_way = asyncio.gather(
             *(self._route(stretch, self.directory) for stretch in stretches), return_exceptions=True
         )
-        for failure in filter(None, routed):
+        for failure in filter(None, await asyncio.shield(self._under_way)):
             raise failure
         return 0
+
+    async def finish(self) -> None:
+        """After the step was cancelled: let the store answer, for what it lets us hold is to be given back."""
+        if self._under_way:
+            await self._under_way
 
     async def _route(self, stretch: Stretch, directory: Directory) -> None:
         began_ns = now_ns()
@@ -56,8 +77,15 @@ class Distributing:
                 **({"superseded": True} if event.superseded else {}),
             )
             deliveries += routed
-        self._cursors[stretch.partition] = await self._queue.fan_out(stretch, deliveries)
+        reserved = self._deliverer.reserve(deliveries)
+        leases: Sequence[Lease] = ()
+        try:
+            result = await self._queue.fan_out(stretch, deliveries, hold=reserved.places, token=reserved.token)
+            leases = result.leases
+        finally:
+            self._deliverer.hold(reserved, leases)
+        self._cursors[stretch.partition] = result.after
         if self._traces:
             routed_all(stretch, deliveries, self._traces, began_ns=began_ns)
-        # Whoever routed them first: they are due.
-        self._became_due(stretch.partition, {delivery.endpoint for delivery in deliveries})
+        if result.due:
+            self._deliverer.became_due(stretch.partition, result.due)

@@ -78,13 +78,17 @@ class Gate:
             if before.get(name, _HEALTHY).shut_until != self.standing(name).shut_until
         }
 
+    def needs_leave(self, endpoint: Endpoint) -> bool:
+        """To be claimed: the store says how many, or whether at all."""
+        return bool(endpoint.rate) or self.standing(endpoint.id).opened > 0
+
     # ── before a claim ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def admit(self, claims: Claims, endpoints: Mapping[EndpointId, Endpoint], *, token: str) -> Admission:
         wishes = {
-            name: Wish(count, rate, self._unused.pop(name, 0))
+            name: Wish(count, rate_of(endpoints[name]), self._unused.pop(name, 0))
             for name, count in wanted_of(claims).items()
-            if (rate := rate_of(endpoints[name])) or self.standing(name).opened
+            if self.needs_leave(endpoints[name])
         }
         if not wishes:
             return Admission(claims)

@@ -17,7 +17,7 @@ slow one's would only be kept from other dispatchers, and a rated one's would go
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from consent.model import Endpoint, EndpointId, EventType, Lease
 
@@ -132,6 +132,12 @@ class Slots(Generic[HoldingT]):
             return most_retries(endpoint.max_in_flight) - self._retries[name]
 
         return room
+
+    def reserve(self, counts: Mapping[EndpointId, int], by: Literal[1, -1] = 1) -> None:
+        """Keep room for so many that may be claimed. Given back, with -1, once it is known which are."""
+        for name, count in counts.items():
+            self._all_held += by * count
+            self._held[name] += by * count
 
     def join(self, holding: HoldingT) -> None:
         """A claimed delivery, to be started when its turn comes."""

@@ -2,6 +2,7 @@
 
 A delivery's life, each step one function in the store:
 
+                 ┌─ (its dispatcher has room) ─┐
     route ─▶ fan_out ─▶ due ─▶ claim ─▶ leased ─▶ settle ─▶ done | due again | dead
                          ▲                 │ (its dispatcher fell silent: reap)
                          └─────────────────┘
@@ -9,13 +10,13 @@ A delivery's life, each step one function in the store:
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import orjson
 
 from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
-from consent.ledger.schedule import Claimed, Due, Look, Order, Settled, Stretch, Verdict
+from consent.ledger.schedule import Claimed, Due, Look, Order, Routed, Settled, Stretch, Verdict
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
 from consent.ledger.tail import Tail
@@ -38,6 +39,7 @@ dispatcher/deliver.py."""
 ATTEMPTS_KEPT = 10_000
 """Per partition, for the console."""
 _STRETCH = 256
+_HELD, _DUE = "h", "d"
 _EXPIRED_PER_LOOK = 64
 _HASTENED_AT_ONCE = 500
 """In one step of the store, which serves nobody else meanwhile."""
@@ -75,24 +77,37 @@ class Queue:
             )
         return stretches
 
-    async def fan_out(self, stretch: Stretch, deliveries: Sequence[Delivery]) -> str:
-        """Create the deliveries and move the cursor past the stretch, both or neither. Returns where the cursor is now:
-        elsewhere, if another dispatcher routed the stretch first."""
+    async def fan_out(
+        self, stretch: Stretch, deliveries: Sequence[Delivery], *, hold: Container[int] = (), token: str = ""
+    ) -> Routed:
+        """Create the deliveries and move the cursor past the stretch, both or neither. Those whose places are in `hold`
+        are leased at once, if nothing is ahead of them in their lanes."""
         keys = self._store.keys[stretch.partition]
-        named = [keys.routed, keys.next, keys.unheard]
-        arguments = [stretch.before, stretch.after]
-        for delivery in deliveries:
+        named = [keys.routed, keys.next, keys.unheard, keys.leased]
+        arguments: list[str | int] = [stretch.before, stretch.after, LEASE_MS, token]
+        for place, delivery in enumerate(deliveries):
             named += _lane_keys(keys, delivery.endpoint, delivery.msisdn)
-            arguments += [
+            arguments += (
                 delivery.endpoint,
                 delivery.msisdn,
                 _place(delivery.event),
                 "1" if delivery.is_urgent else "0",
-            ]
-        match await self._store.commit.call("fan_out", named, arguments):
-            case [b"moved", cursor]:
-                return str(cursor.decode())
-        return stretch.after
+                "1" if place in hold else "0",
+            )
+        word, told = await self._store.commit.call("fan_out", named, arguments)
+        if word == b"moved":  # whoever was first filed them, or holds them
+            return Routed(after=told.decode(), due=frozenset(delivery.endpoint for delivery in deliveries))
+        became = list(zip(deliveries, told.decode(), strict=True))
+        events = {event.id: event for event in stretch.events}
+        return Routed(
+            after=stretch.after,
+            leases=tuple(
+                _first_lease(stretch.partition, one, events[one.event], token)
+                for one, letter in became
+                if letter == _HELD
+            ),
+            due=frozenset(one.endpoint for one, letter in became if letter == _DUE),
+        )
 
     # ── attempting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -263,6 +278,18 @@ class Queue:
                 recipients = [Msisdn(name.decode()) for name in heads]
                 lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
                 left = await self._store.commit.call("purge", (*fixed, *lanes), (endpoint, *recipients))
+
+
+def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: str) -> Lease:
+    return Lease(
+        partition=partition,
+        endpoint=delivery.endpoint,
+        msisdn=delivery.msisdn,
+        event_id=event.id,
+        event=event,
+        attempt=1,
+        token=token,
+    )
 
 
 def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str, str]:

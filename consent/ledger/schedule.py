@@ -31,6 +31,18 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """What became of a stretch."""
+
+    after: str
+    """Where the cursor is: elsewhere, if another dispatcher routed the stretch first."""
+    leases: tuple[Lease, ...] = ()
+    """Of the deliveries that were to be held at once and are."""
+    due: frozenset[EndpointId] = frozenset()
+    """Who has others that are due, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What one partition has to do, in the store's own time."""
 

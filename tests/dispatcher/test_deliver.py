@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -10,15 +11,16 @@ from structlog.testing import capture_logs
 
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
-from consent.ledger import LEASE_MS, Backlog, Health, HealthRules, Ledger, Queue, Store
-from consent.model import Endpoint, Millis, Msisdn, Partition, UnixMs
+from consent.ledger import LEASE_MS, Backlog, Health, HealthRules, Ledger, Queue, Standing, Store
+from consent.model import Endpoint, EventType, Millis, Msisdn, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
 from dispatcher.deliver import Delivering
+from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
-from tests.builders import a_delivery, a_stop, an_endpoint
+from tests.builders import a_delivery, a_stop, an_endpoint, an_event
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -120,6 +122,99 @@ async def test_what_is_due_is_delivered(
 
     assert sink.answered == 10
     assert (await backlog.depth(crm.id)).owed == 0
+
+
+async def stop_and_route(ledger: Ledger, queue: Queue, delivering: Delivering, *numbers: Msisdn) -> None:
+    for msisdn in numbers:
+        await ledger.apply(a_stop(msisdn=msisdn, at=system_clock()))
+    distributing = Distributing(queue, delivering)
+    distributing.directory = delivering.directory
+    async with asyncio.timeout(5):
+        await distributing.step()
+
+
+async def test_what_is_routed_where_there_is_room_begins_at_once(
+    build: Build, ledger: Ledger, queue: Queue, sink: Sink, backlog: Backlog, crm: Endpoint
+) -> None:
+    delivering = build()
+
+    await stop_and_route(ledger, queue, delivering, *NUMBERS)
+
+    await eventually(lambda: sink.under_way == 10)
+    sink.may_answer.set()
+    await delivering.drain(5)
+    assert (sink.answered, (await backlog.depth(crm.id)).owed) == (10, 0)
+
+
+async def test_what_is_routed_where_there_is_too_little_room_waits_for_a_claim(
+    build: Build, ledger: Ledger, queue: Queue, sink: Sink
+) -> None:
+    delivering = build()
+    delivering.directory = Directory.of(1, endpoints=[an_endpoint("crm", url=sink.url, max_in_flight=1)])
+
+    await stop_and_route(ledger, queue, delivering, *NUMBERS)
+
+    await eventually(lambda: sink.under_way == 1)
+    sink.may_answer.set()
+    while sink.answered < 10:
+        await turn(delivering)
+    await delivering.drain(5)
+    assert (sink.answered, sink.most_at_once) == (10, 1)
+
+
+@pytest.mark.parametrize("endpoint", [{"rate": "1/s"}, {"disabled": True}], ids=str)
+async def test_an_endpoint_that_needs_leave_gets_nothing_as_it_is_routed(
+    build: Build, endpoint: dict[str, object], crm: Endpoint
+) -> None:
+    delivering = build()
+    delivering.directory = Directory.of(1, endpoints=[replace(crm, **endpoint)])
+
+    assert not delivering.reserve([a_delivery(an_event(), crm)]).places
+
+
+async def test_an_endpoint_whose_breaker_is_open_gets_nothing_as_it_is_routed(build: Build, crm: Endpoint) -> None:
+    delivering = build()
+    owed = [a_delivery(an_event(), crm)]
+    delivering.learn({crm.id: Standing(opened=1, shut_until=UnixMs(system_clock() + 60_000))})
+    assert not delivering.reserve(owed).places
+
+    delivering.learn({})
+
+    assert delivering.reserve(owed).places
+
+
+async def test_what_is_due_already_goes_before_what_is_routed_now(build: Build, crm: Endpoint) -> None:
+    delivering = build()
+    owed = [a_delivery(an_event(), crm)]
+    delivering.became_due(Partition(0), [crm.id])
+    assert not delivering.reserve(owed).places
+
+    looking = asyncio.create_task(delivering.turn())
+
+    await eventually(lambda: bool(delivering.reserve(owed).places))  # it finds that nothing is
+    delivering.stop()
+    await looking
+
+
+async def test_opt_outs_get_the_room_first_and_what_is_not_used_is_free_again(build: Build, crm: Endpoint) -> None:
+    delivering = build()
+    starts = [a_delivery(an_event(type=EventType.OPTED_IN), crm) for _ in range(1000)]
+
+    first = delivering.reserve([*starts, a_delivery(an_event(), crm)])
+    assert 1000 in first.places
+    assert len(first.places) < 1000
+    assert not delivering.reserve(starts).places
+    delivering.hold(first, ())
+
+    assert len(delivering.reserve(starts).places) == len(first.places)
+
+
+async def test_once_stopped_nothing_begins_as_it_is_routed(build: Build, crm: Endpoint) -> None:
+    delivering = build()
+
+    delivering.stop()
+
+    assert not delivering.reserve([a_delivery(an_event(), crm)]).places
 
 
 async def test_no_more_is_in_flight_than_may_be_and_room_wakes_the_loop(build: Build, order: Order, sink: Sink) -> None:

@@ -11,13 +11,14 @@ from consent.model import Endpoint, EventId, Millis, Msisdn, Recorded
 from dispatcher.distribute import Distributing
 from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
 from tests.dispatcher.told import Told
+from tests.e2e.installation import eventually
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse", events=("message.*",))
 
 
 @pytest.fixture
 def distributing(queue: Queue, told: Told) -> Distributing:
-    built = Distributing(queue, told.became_due)
+    built = Distributing(queue, told)
     built.directory = Directory.of(1, endpoints=[CRM, WAREHOUSE])
     return built
 
@@ -31,7 +32,7 @@ async def test_nothing_is_routed_before_the_registry_was_read(
 ) -> None:
     await ledger.apply(a_stop())
 
-    assert await Distributing(queue, told.became_due).step() > 0
+    assert await Distributing(queue, told).step() > 0
 
     assert told.due == []
     assert set((await queue.cursors()).values()) == {"0-0"}
@@ -79,7 +80,7 @@ async def test_what_was_routed_is_not_routed_again(
 async def test_two_dispatchers_route_an_event_once_and_both_go_on(
     distributing: Distributing, ledger: Ledger, queue: Queue, backlog: Backlog, told: Told
 ) -> None:
-    other = Distributing(queue, told.became_due)
+    other = Distributing(queue, told)
     other.directory = distributing.directory
     await ledger.apply(a_stop(at=NOON))
     await asyncio.gather(distributing.step(), other.step())
@@ -89,7 +90,56 @@ async def test_two_dispatchers_route_an_event_once_and_both_go_on(
         await asyncio.gather(distributing.step(), other.step())
 
     assert len(await owed_to(backlog, CRM)) == 4
-    assert len(told.due) == 8
+    # The first is due; those behind it are not. And who came second each time cannot know.
+    assert len(told.due) == 1 + 4
+
+
+async def test_what_there_is_room_for_is_held_and_the_rest_is_due(
+    distributing: Distributing, ledger: Ledger, told: Told, backlog: Backlog
+) -> None:
+    told.room = 1
+    for n in range(20):
+        await ledger.apply(a_stop(msisdn=Msisdn(f"1650242{n:04}")))
+
+    await distributing.step()
+
+    assert {lease.partition for lease in told.held} == {partition for partition, _ in told.due} == {0, 1, 2, 3}
+    assert len(told.held) == 4
+    assert len(await owed_to(backlog, CRM)) == 20
+    assert told.reserved == []
+
+
+async def test_room_is_given_back_where_nothing_could_be_routed(
+    distributing: Distributing, ledger: Ledger, store: Store, told: Told
+) -> None:
+    told.room = 1
+    await ledger.apply(a_stop())
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await distributing.step()
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert (told.reserved, told.held) == ([], [])
+
+
+async def test_what_is_routed_while_we_stop_is_held_all_the_same(
+    distributing: Distributing, ledger: Ledger, store: Store, told: Told
+) -> None:
+    told.room = 1
+    await ledger.apply(a_stop())
+    async with store.redis.client() as other:
+        await other.client_pause(500, all=False)
+        step = asyncio.create_task(distributing.step())
+        await eventually(lambda: bool(told.reserved))
+        step.cancel()
+        await asyncio.wait([step])
+        assert told.held == []
+
+        await distributing.finish()
+
+    assert [lease.msisdn for lease in told.held] == [a_stop().msisdn]
 
 
 async def test_what_is_logged_in_many_partitions_is_routed_in_one_flush(
@@ -129,7 +179,7 @@ async def test_one_that_starts_later_goes_on_where_the_last_one_stopped(
     await ledger.apply(a_stop(at=NOON))
     await distributing.step()
     await ledger.apply(a_stop(at=NOON + 1))
-    successor = Distributing(queue, told.became_due)
+    successor = Distributing(queue, told)
     successor.directory = distributing.directory
 
     await successor.step()
@@ -149,7 +199,7 @@ async def test_an_event_that_comes_while_it_waits_is_routed_at_once(
 
 
 async def test_an_event_nobody_wants_moves_the_cursor_alone(queue: Queue, ledger: Ledger, told: Told) -> None:
-    distributing = Distributing(queue, told.became_due)
+    distributing = Distributing(queue, told)
     distributing.directory = Directory.of(1)
     await ledger.apply(a_stop())
 

@@ -97,7 +97,7 @@ class Dispatcher:
             partitions=store.partitions,
             concurrency=concurrency,
         )
-        self._distributing = Distributing(queue, self.delivering.became_due)
+        self._distributing = Distributing(queue, self.delivering)
         self._announcing = Announcing(Ledger(store), self._health, queue, self.delivering.became_due)
 
     async def learn(self) -> None:

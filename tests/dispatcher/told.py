@@ -1,13 +1,28 @@
 """What the delivery loop hears, in its place."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Sequence, Set
 
-from consent.model import EndpointId, Partition
+from consent.model import Delivery, EndpointId, Lease, Partition, UnixMs
+from dispatcher.deliver import Reserved
 
 
 class Told:
     def __init__(self) -> None:
         self.due: list[tuple[Partition, EndpointId]] = []
+        self.room = 0
+        """For so many of each stretch."""
+        self.reserved: list[Reserved] = []
+        """And not answered yet."""
+        self.held: list[Lease] = []
+
+    def reserve(self, deliveries: Sequence[Delivery]) -> Reserved:
+        places = frozenset(range(min(self.room, len(deliveries))))
+        self.reserved.append(Reserved(places, {}, f"token-{id(self)}", UnixMs(0)))
+        return self.reserved[-1]
+
+    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None:
+        self.reserved.remove(reserved)
+        self.held += leases
 
     def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
         self.due += [(partition, endpoint) for endpoint in endpoints]

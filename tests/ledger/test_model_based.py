@@ -276,16 +276,35 @@ class Relay(RuleBasedStateMachine):
 
     # ── the queue ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(rivals=st.integers(1, 2))
-    def route(self, rivals: int) -> None:
+    @rule(rivals=st.integers(1, 2), data=st.data())
+    def route(self, rivals: int, data: st.DataObject) -> None:
+        """Who is first holds of what it wanted to hold whatever is the first of its lane."""
         for stretch in self.run(self.queue.unrouted(self.run(self.queue.cursors()), block=Millis(1))):
             awaited = [event for event in stretch.events if not event.superseded]
-            owed = [a_delivery(event, endpoint) for event in awaited for endpoint in ENDPOINTS]
-            for _ in range(rivals):
-                assert self.run(self.queue.fan_out(stretch, owed)) == stretch.after
-            for event in awaited:
-                for endpoint in ENDPOINTS:
-                    self.lanes[endpoint.id, event.msisdn].events.append(event)
+            owed = [(event, endpoint) for event in awaited for endpoint in ENDPOINTS]
+            hold = data.draw(st.sets(st.integers(0, max(len(owed) - 1, 0))))
+            self.tokens += 1
+            first, *others = (
+                self.run(
+                    self.queue.fan_out(
+                        stretch, [a_delivery(*one) for one in owed], hold=hold, token=f"t{self.tokens}-{rival}"
+                    )
+                )
+                for rival in range(rivals)
+            )
+            assert all((one.after, one.leases) == (stretch.after, ()) for one in (replace(first, leases=()), *others))
+            leases, became_due = list(first.leases), set()
+            for place, (event, endpoint) in enumerate(owed):
+                lane = self.lanes[endpoint.id, event.msisdn]
+                lane.events.append(event)
+                if len(lane.events) > 1:
+                    continue
+                if place in hold:
+                    lane.head.lease = leases.pop(0)
+                    assert (lane.head.lease.event, lane.head.lease.attempt) == (event, 1)
+                else:
+                    became_due.add(endpoint.id)
+            assert (leases, first.due) == ([], became_due)
             self.unrouted = [event for event in self.unrouted if event not in stretch.events]
         assert self.unrouted == []
 

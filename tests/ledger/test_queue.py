@@ -39,7 +39,7 @@ def route(ledger: Ledger, queue: Queue) -> Route:
         events = []
         for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
             owed = [a_delivery(event, an_endpoint(name.split("/")[1])) for event in stretch.events for name in to]
-            assert await queue.fan_out(stretch, owed) == stretch.after
+            assert (await queue.fan_out(stretch, owed)).after == stretch.after
             events += stretch.events
         return events
 
@@ -228,9 +228,68 @@ async def test_two_dispatchers_route_a_stretch_once(ledger: Ledger, queue: Queue
     (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
     owed = [a_delivery(event) for event in stretch.events]
 
-    cursors = [await queue.fan_out(stretch, owed) for _ in range(2)]
+    cursors = [(await queue.fan_out(stretch, owed)).after for _ in range(2)]
 
     assert cursors == [stretch.after, stretch.after]
+    assert len(await claim(queue)) == 1
+
+
+async def routed_and_held(ledger: Ledger, queue: Queue, *changes: Change) -> list[Lease]:
+    """All that can be, by us."""
+    for change in changes:
+        await ledger.apply(change)
+    held: list[Lease] = []
+    for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+        owed = [a_delivery(event) for event in stretch.events]
+        held += (await queue.fan_out(stretch, owed, hold=range(len(owed)), token="mine")).leases
+    return held
+
+
+async def test_what_is_held_as_it_is_routed_is_held_like_what_was_claimed(
+    ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    (held,) = await routed_and_held(ledger, queue, a_stop())
+
+    assert await claim(queue, token="theirs") == []
+    assert (await backlog.depth(CRM.id)).owed == 1
+    await queue.settle(held, "release", None, wait=NOW)
+    (claimed,) = await claim(queue)
+    assert claimed == held
+
+
+async def test_only_the_first_of_a_lane_is_held_as_it_is_routed(ledger: Ledger, queue: Queue) -> None:
+    (held,) = await routed_and_held(ledger, queue, a_start(at=NOON), a_stop(at=NOON + 1))
+    assert await routed_and_held(ledger, queue, a_start(at=NOON + 2)) == []
+
+    settled = await queue.settle(held, "done", None, wait=NOW)
+
+    assert settled
+    assert settled.due is not None
+    (following,) = await claim(queue)
+    assert following.event
+    assert following.event.status is Status.OPTED_OUT
+
+
+async def test_what_a_dead_dispatcher_held_as_it_routed_comes_back(ledger: Ledger, queue: Queue, store: Store) -> None:
+    (held,) = await routed_and_held(ledger, queue, a_stop())
+    await store.redis.zadd(store.keys_of(ANN).leased, {f"{CRM.id}\x1f{ANN}": 1})
+
+    assert await queue.reap(await queue.look(held.partition)) == 1
+
+    (again,) = await claim(queue, token="theirs")
+    assert (again.event, again.attempt) == (held.event, 1)
+    assert await queue.settle(held, "done", None, wait=NOW) is None
+
+
+async def test_who_comes_second_to_a_stretch_holds_nothing_of_it(ledger: Ledger, queue: Queue) -> None:
+    await ledger.apply(a_stop())
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
+    owed = [a_delivery(event) for event in stretch.events]
+    await queue.fan_out(stretch, owed)
+
+    second = await queue.fan_out(stretch, owed, hold=(0,), token="theirs")
+
+    assert (second.leases, second.due) == ((), {CRM.id})
     assert len(await claim(queue)) == 1
 
 

@@ -92,14 +92,20 @@ local function refresh_next(keys, endpoint, now)
 end
 
 -- One more delivery for a lane: its head if the lane is empty, else behind the others. A replay tells again what was
--- told, so nobody is unheard because of it.
-local function join_lane(keys, endpoint, recipient, event, mark, at)
+-- told, so nobody is unheard because of it. lease: {token, until when}, of who wants to hold it at once if it is the head.
+-- Returns what became of it: 'h' held, 'd' due, 'b' behind another one.
+local function join_lane(keys, endpoint, recipient, event, mark, at, lease)
   if mark == '1' then keep_unheard(keys, endpoint, event) end
-  if redis.call('HSETNX', keys.heads, recipient, head(event, 0, mark, '-')) == 1 then
-    make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
-  else
+  if redis.call('HSETNX', keys.heads, recipient, head(event, 0, mark, lease and lease.token or '-')) == 0 then
     redis.call('RPUSH', keys.lane, event .. ' ' .. mark)
+    return 'b'
   end
+  if lease then
+    file(keys, keys.leased, lease.expires, endpoint .. '\31' .. recipient)
+    return 'h'
+  end
+  make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
+  return 'd'
 end
 
 -- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none; and whether
