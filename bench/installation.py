@@ -41,9 +41,13 @@ SERVER_CORE, OTHER_CORE = 0, 1
 
 
 @contextmanager
-def process(command: list[str], *, core: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: list[str], *, core: int | None, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """On any core if it is None."""
     started = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.sched_setaffinity(started.pid, {core % (os.cpu_count() or 1)})
+    if core is not None:
+        os.sched_setaffinity(started.pid, {core % (os.cpu_count() or 1)})
     try:
         yield started
     finally:
@@ -56,13 +60,13 @@ def process(command: list[str], *, core: int, env: dict[str, str] | None = None)
 
 
 @contextmanager
-def store() -> Iterator[tuple[Path, str]]:
+def store(core: int | None = OTHER_CORE) -> Iterator[tuple[Path, str]]:
     """A fresh embedded server, everything registered: its folder and URL."""
     with tempfile.TemporaryDirectory(prefix="cr-bench-") as name:
         folder = Path(name)
         socket = folder / "store.sock"
         url = f"unix://{socket}"
-        with process(embedded.command(embedded.find_binary(), folder, socket), core=OTHER_CORE):
+        with process(embedded.command(embedded.find_binary(), folder, socket), core=core):
             asyncio.run(embedded.wait_ready(url, timeout=10))
             asyncio.run(_register(url))
             yield folder, url

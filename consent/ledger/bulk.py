@@ -12,7 +12,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-from consent.ledger.keys import CONSENT_BUCKETS, SEPARATOR, Keys, place_of
+from consent.ledger.keys import CONSENT_BUCKETS, SEPARATOR, Keys, place_among_all
 from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, origin_number, pack_origin, unpack_state
 from consent.ledger.store import Store
 from consent.ledger.wire import Reply
@@ -109,8 +109,8 @@ class _Part:
         self.count = 0
 
 
-_Place = tuple[int, AccountId, int]
-"""Partition, account, and bucket."""
+_Place = tuple[AccountId, int]
+"""Account, and number of the bucket among those of all partitions."""
 
 
 class Window:
@@ -118,13 +118,14 @@ class Window:
 
     def __init__(self, store: Store) -> None:
         self._partitions = store.partitions
-        self._parts: dict[_Place, _Part] = {}
+        self._parts: defaultdict[AccountId, dict[int, _Part]] = defaultdict(dict)
         self._full: list[tuple[_Place, _Part]] = []
         self.count = 0
 
     def add(self, entries: Sequence[Entry]) -> None:
         """What is kept of an entry is its text: a tuple of numbers would be cold by the time it is written out."""
-        parts, partitions = self._parts, self._partitions
+        partitions, parts = self._partitions, dict[int, _Part]()
+        before: Kind | None = None
         for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
             rest: int = decides_at - occurred_at
             if since is None and opted_in is None and rest in _RESTS:
@@ -132,13 +133,14 @@ class Window:
             else:
                 rest = _TOLD
                 line = f"{msisdn}{SEPARATOR}{_dates(occurred_at, decides_at, since, opted_in)}{SEPARATOR}"
-            partition, bucket = place_of(msisdn, partitions)
-            place = (partition, kind.account, bucket)
+            if kind is not before:
+                before, parts = kind, self._parts[kind.account]
+            place = place_among_all(msisdn, partitions)
             part = parts.get(place)
             if part is None:
                 part = parts[place] = _Part(0, kind, rest)
             elif part.count == LINES_A_CALL:
-                self._full.append((place, part))
+                self._full.append(((kind.account, place), part))
                 part = parts[place] = _Part(part.turn + 1, kind, rest)
             last = part.last
             if kind is not last.kind or rest != last.rest:
@@ -151,7 +153,8 @@ class Window:
     def turns(self) -> Iterator[list[tuple[_Place, _Part]]]:
         """No two parts of a turn are of one bucket: calls that are under way together have no order."""
         turns: defaultdict[int, list[tuple[_Place, _Part]]] = defaultdict(list)
-        for place, part in chain(self._full, self._parts.items()):
+        last = (((account, place), part) for account, parts in self._parts.items() for place, part in parts.items())
+        for place, part in chain(self._full, last):
             turns[part.turn].append((place, part))
         for turn in sorted(turns):
             yield sorted(turns[turn], key=itemgetter(0))
@@ -184,7 +187,8 @@ class Bulk:
 
     def _batches(self, turn: Sequence[tuple[_Place, _Part]], received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
         batch: _Batch | None = None
-        for (partition, account, bucket), part in turn:
+        for (account, place), part in turn:
+            partition, bucket = divmod(place, CONSENT_BUCKETS)
             if batch is None or not batch.takes(partition, account, part):
                 if batch is not None:
                     yield batch

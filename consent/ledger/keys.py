@@ -52,14 +52,14 @@ def partition_of(msisdn: str, partitions: int) -> Partition:
     return Partition(crc32(msisdn.encode()) % partitions)
 
 
-def place_of(msisdn: str, partitions: int) -> tuple[int, int]:
-    """Partition and consent bucket, for who asks so often that the digest is to be made once."""
+def place_among_all(msisdn: str, partitions: int) -> int:
+    """Partition times CONSENT_BUCKETS, and consent bucket, for who asks so often that the digest is to be made once."""
     digest = crc32(msisdn.encode())
-    return digest % partitions, (digest >> 8) % CONSENT_BUCKETS
+    return digest % partitions * CONSENT_BUCKETS + (digest >> 8) % CONSENT_BUCKETS
 
 
 def bucket_of(msisdn: str) -> int:
-    """`place_of` without the partition, for who is there already."""
+    """`place_among_all` without the partition, for who is there already."""
     return (crc32(msisdn.encode()) >> 8) % CONSENT_BUCKETS
 
 

@@ -36,12 +36,14 @@ def number(said: str, *, is_odd: bool) -> tuple[Msisdn, bool]:
 
 def date(said: str, now: UnixMs) -> tuple[UnixMs, bool]:
     """One that is ahead of the clock is taken for now: nobody has opted out tomorrow."""
-    text = said.strip().removesuffix(" UTC")
-    if not text:
-        return now, False
-    at = read_instant(text)
+    at = read_instant(said)
     if at is None:
-        raise Refused(f"date {text[:40]!r}: expected ISO 8601, or YYYY-MM-DD HH:MM:SS in UTC")
+        text = said.strip().removesuffix(" UTC")
+        if not text:
+            return now, False
+        at = read_instant(text)
+        if at is None:
+            raise Refused(f"date {text[:40]!r}: expected ISO 8601, or YYYY-MM-DD HH:MM:SS in UTC")
     return (at, True) if at <= now else (now, False)
 
 

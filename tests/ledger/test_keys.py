@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from consent.ledger.keys import (
     CLOCK_SKEW_MS,
+    CONSENT_BUCKETS,
     REGISTRY_CHANGES,
     REGISTRY_META,
     REGISTRY_VERSION,
@@ -18,7 +19,7 @@ from consent.ledger.keys import (
     event_id,
     event_place,
     partition_of,
-    place_of,
+    place_among_all,
     registry_table,
 )
 from consent.model import AccountId, CampaignId, EndpointId, EventId, Msisdn, Partition, UnixMs
@@ -119,7 +120,7 @@ def test_two_campaigns_of_a_number_are_two_fields() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 64), st.integers(0, 2**43))
 def test_who_knows_the_bucket_names_the_same_keys(msisdn: str, partitions: int, now: int) -> None:
-    partition, bucket = place_of(msisdn, partitions)
+    partition, bucket = divmod(place_among_all(msisdn, partitions), CONSENT_BUCKETS)
     keys, number, at = Keys(partition_of(msisdn, partitions)), Msisdn(msisdn), UnixMs(now)
 
     assert (keys.partition, bucket_of(msisdn)) == (partition, bucket)
