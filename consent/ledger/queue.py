@@ -2,7 +2,8 @@
 
 A delivery's life, each step one function in the store:
 
-                 ┌─ (its dispatcher has room) ─┐
+                ┌─ its dispatcher has room ─┐
+                │                           ▼
     route ─▶ fan_out ─▶ due ─▶ claim ─▶ leased ─▶ settle ─▶ done | due again | dead
                          ▲                 │ (its dispatcher fell silent: reap)
                          └─────────────────┘

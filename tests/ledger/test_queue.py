@@ -281,6 +281,16 @@ async def test_what_a_dead_dispatcher_held_as_it_routed_comes_back(ledger: Ledge
     assert await queue.settle(held, "done", None, wait=NOW) is None
 
 
+async def test_one_event_may_concern_thousands_of_endpoints(ledger: Ledger, queue: Queue) -> None:
+    await ledger.apply(a_stop())
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
+    owed = [a_delivery(stretch.events[0], an_endpoint(f"e{n}")) for n in range(6000)]
+
+    routed = await queue.fan_out(stretch, owed, hold=range(5000), token="mine")
+
+    assert (len(routed.leases), len(routed.due)) == (5000, 1000)
+
+
 async def test_who_comes_second_to_a_stretch_holds_nothing_of_it(ledger: Ledger, queue: Queue) -> None:
     await ledger.apply(a_stop())
     (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))

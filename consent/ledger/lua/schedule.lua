@@ -44,8 +44,15 @@ local function file_lowest(keys, zset, score, member)
   keys.later.lowest[zset] = filed
 end
 
+-- In stretches: Lua passes some thousand arguments at most, and one event may concern more endpoints than that.
+local FILED_AT_ONCE = 1000
+
 local function file_what_is_left(later)
-  for zset, filed in pairs(later.all) do redis.call('ZADD', zset, unpack(filed)) end
+  for zset, filed in pairs(later.all) do
+    for first = 1, #filed, FILED_AT_ONCE do
+      redis.call('ZADD', zset, unpack(filed, first, math.min(first + FILED_AT_ONCE - 1, #filed)))
+    end
+  end
   for zset, filed in pairs(later.lowest) do
     for member, score in pairs(filed) do redis.call('ZADD', zset, 'LT', score, member) end
   end
