@@ -88,7 +88,7 @@ class Agenda:
             if name not in self._held and (_is_due(due.untried, now) or _is_due(due.tried, now))
         ]
 
-    def has(self, endpoint: EndpointId, clock: UnixMs) -> bool:
+    def has_due(self, endpoint: EndpointId, clock: UnixMs) -> bool:
         """Something of it is due, or would be if it were not held back."""
         now = clock + self._ahead
         return endpoint in self._held or any(

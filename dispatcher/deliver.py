@@ -128,14 +128,14 @@ class Delivering:
     def reserve(self, deliveries: Sequence[Delivery]) -> Reserved:
         """Room for those among them that can be attempted at once, opt-outs first. Not of an endpoint of which anything
         is due already, for that may go before them, nor of one that needs leave to be claimed."""
-        room = self._slots.room_for(self.directory.endpoints)
+        room, free = self._slots.room_for(self.directory.endpoints), self._slots.free
         left: dict[EndpointId, int] = {}
         chosen: list[int] = []
         for place in sorted(range(len(deliveries)), key=lambda place: not deliveries[place].is_urgent):
             name = deliveries[place].endpoint
             if name not in left:
                 left[name] = room(name, len(chosen)) if self._may_begin(name) else 0
-            if left[name] > 0 and len(chosen) < self._slots.free:
+            if left[name] > 0 and len(chosen) < free:
                 left[name] -= 1
                 chosen.append(place)
         if not chosen:
@@ -144,13 +144,14 @@ class Delivering:
         self._slots.reserve(counts)
         return Reserved(frozenset(chosen), counts, secrets.token_hex(8), UnixMs(self._clock() + LEASE_MS))
 
-    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None:
+    def hold(self, reserved: Reserved, leases: Sequence[Lease]) -> None:
         """These came of it. What else was reserved is free again."""
-        self._slots.reserve(reserved.counts, -1)
+        self._slots.give_back(reserved.counts)
         for lease in leases:
             self._hold(lease, reserved.until)
-        self._start()
-        if reserved.places:
+        for name in {lease.endpoint for lease in leases}:
+            self._start(name)
+        if len(leases) < len(reserved.places):
             self.wake()
 
     def learn(self, standings: Mapping[EndpointId, Standing]) -> None:
@@ -261,7 +262,7 @@ class Delivering:
             endpoint is not None
             and not self._is_stopping
             and not self._gate.needs_leave(endpoint)
-            and not self._agenda.has(name, self._clock())
+            and not self._agenda.has_due(name, self._clock())
         )
 
     def _first(self) -> Order:

@@ -4,7 +4,7 @@ What can be attempted at once is claimed in the same step.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Protocol
 
 import structlog
@@ -28,7 +28,7 @@ class Deliverer(Protocol):
 
     def reserve(self, deliveries: Sequence[Delivery]) -> Reserved: ...
 
-    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None: ...
+    def hold(self, reserved: Reserved, leases: Sequence[Lease]) -> None: ...
 
     def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None: ...
 

@@ -17,7 +17,7 @@ slow one's would only be kept from other dispatchers, and a rated one's would go
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from consent.model import Endpoint, EndpointId, EventType, Lease
 
@@ -133,11 +133,15 @@ class Slots(Generic[HoldingT]):
 
         return room
 
-    def reserve(self, counts: Mapping[EndpointId, int], by: Literal[1, -1] = 1) -> None:
-        """Keep room for so many that may be claimed. Given back, with -1, once it is known which are."""
-        for name, count in counts.items():
-            self._all_held += by * count
-            self._held[name] += by * count
+    def reserve(self, counts: Mapping[EndpointId, int]) -> None:
+        """Keep room for so many that may be claimed, until it is known which are."""
+        self._held.update(counts)
+        self._all_held += sum(counts.values())
+
+    def give_back(self, counts: Mapping[EndpointId, int]) -> None:
+        """What was reserved."""
+        self._held.subtract(counts)
+        self._all_held -= sum(counts.values())
 
     def join(self, holding: HoldingT) -> None:
         """A claimed delivery, to be started when its turn comes."""

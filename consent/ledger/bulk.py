@@ -8,7 +8,6 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -118,13 +117,14 @@ class Window:
 
     def __init__(self, store: Store) -> None:
         self._partitions = store.partitions
-        self._parts: defaultdict[AccountId, dict[int, _Part]] = defaultdict(dict)
-        self._full: list[tuple[_Place, _Part]] = []
+        self._parts: list[tuple[_Place, _Part]] = []
+        self._open: defaultdict[AccountId, dict[int, _Part]] = defaultdict(dict)
+        """The last part of each bucket, by its place."""
         self.count = 0
 
     def add(self, entries: Sequence[Entry]) -> None:
         """What is kept of an entry is its text: a tuple of numbers would be cold by the time it is written out."""
-        partitions, parts = self._partitions, dict[int, _Part]()
+        partitions, open_parts = self._partitions, dict[int, _Part]()
         before: Kind | None = None
         for kind, msisdn, decides_at, occurred_at, since, opted_in in entries:
             rest: int = decides_at - occurred_at
@@ -134,14 +134,12 @@ class Window:
                 rest = _TOLD
                 line = f"{msisdn}{SEPARATOR}{_dates(occurred_at, decides_at, since, opted_in)}{SEPARATOR}"
             if kind is not before:
-                before, parts = kind, self._parts[kind.account]
+                before, open_parts = kind, self._open[kind.account]
             place = place_among_all(msisdn, partitions)
-            part = parts.get(place)
-            if part is None:
-                part = parts[place] = _Part(0, kind, rest)
-            elif part.count == LINES_A_CALL:
-                self._full.append(((kind.account, place), part))
-                part = parts[place] = _Part(part.turn + 1, kind, rest)
+            part = open_parts.get(place)
+            if part is None or part.count == LINES_A_CALL:
+                part = open_parts[place] = _Part(part.turn + 1 if part else 0, kind, rest)
+                self._parts.append(((kind.account, place), part))
             last = part.last
             if kind is not last.kind or rest != last.rest:
                 last = part.last = _Run(kind, rest, [])
@@ -153,8 +151,7 @@ class Window:
     def turns(self) -> Iterator[list[tuple[_Place, _Part]]]:
         """No two parts of a turn are of one bucket: calls that are under way together have no order."""
         turns: defaultdict[int, list[tuple[_Place, _Part]]] = defaultdict(list)
-        last = (((account, place), part) for account, parts in self._parts.items() for place, part in parts.items())
-        for place, part in chain(self._full, last):
+        for place, part in self._parts:
             turns[part.turn].append((place, part))
         for turn in sorted(turns):
             yield sorted(turns[turn], key=itemgetter(0))

@@ -53,7 +53,7 @@ def partition_of(msisdn: str, partitions: int) -> Partition:
 
 
 def place_among_all(msisdn: str, partitions: int) -> int:
-    """Partition times CONSENT_BUCKETS, and consent bucket, for who asks so often that the digest is to be made once."""
+    """partition * CONSENT_BUCKETS + consent bucket, for who asks so often that the digest is to be made once."""
     digest = crc32(msisdn.encode())
     return digest % partitions * CONSENT_BUCKETS + (digest >> 8) % CONSENT_BUCKETS
 

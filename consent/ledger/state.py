@@ -29,8 +29,8 @@ _STATUS = {
     **{letter.encode(): status for status, letter in STATUS_LETTER.items()},
     CONFIRMED_PENDING.encode(): Status.PENDING,
 }
-_ACTOR_OF = {letter: actor for actor, letter in ACTOR_LETTER.items()}
 _ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()}
+_ACTORS = {letter: actor for actor, letter in ACTOR_LETTER.items()}
 _TYPES = {one.value: one for one in EventType}
 _STATUSES = {one.value: one for one in Status}
 _VIAS = {one.value: one for one in Via}
@@ -113,7 +113,7 @@ def event_of(partition: Partition, stream_id: str, entry: bytes) -> Event:
         superseded="s" in flags,
         is_odd=bool(odd),
         origin=Origin(
-            actor=_ACTOR_OF[actor],
+            actor=_ACTORS[actor],
             via=_VIAS.get(via) or Via(via),
             source=SourceId(source),
             provider=provider,

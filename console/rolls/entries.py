@@ -7,12 +7,12 @@ from consent.ledger import Entry, Kind
 from consent.model import AccountId, Actor, CampaignId, Status
 from console.rolls.cells import date, number, when
 from console.rolls.layout import Rules
-from console.rolls.vocabulary import STATUS, Cells, unguarded, word
+from console.rolls.vocabulary import STATUS, Row, unguarded, word
 
 _ACTOR = {actor.value: actor for actor in Actor}
 
 
-def entry_of(cells: Cells, rules: Rules) -> Entry:
+def entry_of(cells: Row, rules: Rules) -> Entry:
     """Refused, with the reason, when nothing can be recorded of it."""
     said, dated, account, campaign, status, actor, opted_in, confirmed, odd = cells
     msisdn, is_odd = number(said, is_odd=bool(odd))

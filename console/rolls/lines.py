@@ -7,7 +7,6 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import cast
 
 import orjson
 
@@ -16,7 +15,7 @@ from consent.ledger import Entry
 from console.rolls.blocks import Block
 from console.rolls.entries import entry_of
 from console.rolls.layout import Layout, Rules
-from console.rolls.vocabulary import COLUMN, LONGEST_LINE, Cells, word
+from console.rolls.vocabulary import COLUMN, LONGEST_LINE, Cells, Row, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def read(block: Block, layout: Layout, rules: Rules) -> tuple[list[Entry], list[
     return entries, bad
 
 
-def _csv_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Cells | str]]:
+def _csv_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Row | str]]:
     width = len(layout.columns)
     pick = _picker(layout.columns)
     for line, row in enumerate(_rows(block.lines, layout.delimiter), block.first):
@@ -55,11 +54,9 @@ def _csv_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Cells | str]
             yield line, pick(row)
 
 
-def _picker(columns: Sequence[str]) -> Callable[[list[str]], Cells]:
-    """Makes cells of a row with one empty cell more, which stands for the columns that the list lacks. A plain tuple,
-    in the order of theirs: to make it one of them would take a tenth of all that is done for a line."""
-    pick = itemgetter(*(columns.index(name) if name in columns else len(columns) for name in Cells._fields))
-    return cast("Callable[[list[str]], Cells]", pick)
+def _picker(columns: Sequence[str]) -> Callable[[list[str]], Row]:
+    """Takes the cells of a row with one empty cell more, which stands for the columns that the list lacks."""
+    return itemgetter(*(columns.index(name) if name in columns else len(columns) for name in Cells._fields))
 
 
 def _rows(lines: Sequence[bytes], delimiter: str) -> list[list[str] | str]:
@@ -87,7 +84,7 @@ def _row(text: str, delimiter: str) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter), [])
 
 
-def _ndjson_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Cells | str]]:
+def _ndjson_cells(block: Block, layout: Layout) -> Iterator[tuple[int, Row | str]]:
     for number, line in enumerate(block.lines, block.first):
         if len(line) > LONGEST_LINE:
             yield number, "the line is too long"

@@ -12,6 +12,7 @@ from dispatcher.distribute import Distributing
 from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
 from tests.dispatcher.told import Told
 from tests.e2e.installation import eventually
+from tests.out_of_memory import out_of_memory
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse", events=("message.*",))
 
@@ -114,12 +115,9 @@ async def test_room_is_given_back_where_nothing_could_be_routed(
 ) -> None:
     told.room = 1
     await ledger.apply(a_stop())
-    await store.redis.config_set("maxmemory", 1)
-    try:
+    async with out_of_memory(store):
         with pytest.raises(StoreUnavailable):
             await distributing.step()
-    finally:
-        await store.redis.config_set("maxmemory", 0)
 
     assert (told.reserved, told.held) == ([], [])
 
@@ -160,12 +158,9 @@ async def test_what_cannot_be_routed_now_is_routed_later(
 ) -> None:
     for n in range(20):
         await ledger.apply(a_stop(msisdn=Msisdn(f"1650242{n:04}")))
-    await store.redis.config_set("maxmemory", 1)
-    try:
+    async with out_of_memory(store):
         with pytest.raises(StoreUnavailable):
             await distributing.step()
-    finally:
-        await store.redis.config_set("maxmemory", 0)
     assert told.due == []
 
     await distributing.step()

@@ -1,6 +1,6 @@
 """What the delivery loop hears, in its place."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 
 from consent.model import Delivery, EndpointId, Lease, Partition, UnixMs
 from dispatcher.deliver import Reserved
@@ -20,7 +20,7 @@ class Told:
         self.reserved.append(Reserved(places, {}, f"token-{id(self)}", UnixMs(0)))
         return self.reserved[-1]
 
-    def hold(self, reserved: Reserved, leases: Iterable[Lease]) -> None:
+    def hold(self, reserved: Reserved, leases: Sequence[Lease]) -> None:
         self.reserved.remove(reserved)
         self.held += leases
 

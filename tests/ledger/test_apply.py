@@ -20,6 +20,7 @@ from consent.model import (
     UnixMs,
 )
 from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_change, a_start, a_stop, an_origin
+from tests.out_of_memory import out_of_memory
 
 NEWS = CampaignId("news")
 
@@ -252,12 +253,9 @@ async def test_a_server_that_lost_the_functions_gets_them_again(ledger: Ledger, 
 
 async def test_a_full_store_cannot_promise(ledger: Ledger, store: Store) -> None:
     await ledger.apply(a_stop())
-    await store.redis.config_set("maxmemory", 1)
-    try:
+    async with out_of_memory(store):
         with pytest.raises(StoreUnavailable, match="OOM"):
             await ledger.apply(a_start(at=NOON + 1))
-    finally:
-        await store.redis.config_set("maxmemory", 0)
 
     assert await status_of(ledger) is Status.OPTED_OUT
 

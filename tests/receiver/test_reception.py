@@ -24,6 +24,7 @@ from consent.model import (
 from receiver.inbound import Inbound
 from receiver.reception import Receipt, Reception
 from tests.builders import ACME, ALERTS, ANN, a_campaign, a_source, let_wait
+from tests.out_of_memory import out_of_memory
 
 NOW = UnixMs(1_764_000_000_000)
 NEXMO = a_source()
@@ -198,12 +199,9 @@ async def test_a_batch_that_the_store_refuses_is_not_acknowledged_and_may_come_a
     reception: Reception, store: Store, ledger: Ledger
 ) -> None:
     await reception.take(a_text("hello"), NEXMO, NOW)
-    await store.redis.config_set("maxmemory", 1)
-    try:
+    async with out_of_memory(store):
         with pytest.raises(StoreUnavailable):
             await reception.take(a_batch(*THREE_HUNDRED[:5]), SKYCORE, NOW)
-    finally:
-        await store.redis.config_set("maxmemory", 0)
 
     assert len((await reception.take(a_batch(*THREE_HUNDRED[:5]), SKYCORE, NOW)).events) == 5
 

@@ -7,7 +7,7 @@
 --         | {'moved', cursor}     moved: another dispatcher routed this stretch
 -- Why here: the cursor and the deliveries it stands for must move together, or a crash repeats or skips them. And why
 -- they may be held at once: whoever routes them has their events at hand and may have nothing else to do; to file each
--- as due, claim it and read its event again would be a trip more, and half of the store's work.
+-- as due, claim it and read its event again would be a trip more, and work for both.
 local function fan_out(keys, args)
   local cursor = redis.call('GET', keys[1]) or '0-0'
   if cursor ~= args[1] then return {'moved', cursor} end
