@@ -14,6 +14,7 @@ With a rate both get so many a second, and what is compared is how long an answe
 
 import argparse
 import asyncio
+import itertools
 import os
 import statistics
 import sys
@@ -62,11 +63,12 @@ class Comparison:
     def __init__(self, options: argparse.Namespace, url: str, *, bare: int, receiver: int) -> None:
         self._options = options
         self._url = url
+        self._runs = itertools.count(1)
         self.receiver = receiver
         self._meter = cpu.Meter(bare=bare, receiver=receiver, store=self._state().pid, load=os.getpid())
 
-    def round(self, workload: str, connections: int, run: int) -> Round:
-        requests = WORKLOADS[workload](self._options.requests, run)
+    def round(self, workload: str, connections: int) -> Round:
+        requests = WORKLOADS[workload](self._options.requests, next(self._runs))
         known, before = asyncio.run(recorded(self._url)), self._state()
         bare = self._side(self._options.port, requests, connections)
         ours = self._side(self._options.port + 1, requests, connections)
@@ -106,8 +108,7 @@ def main() -> None:
 
 
 def compare(comparison: Comparison, options: argparse.Namespace, workload: str, connections: int) -> None:
-    first = int(time.time()) % 50_000
-    rounds = [comparison.round(workload, connections, run) for run in range(first, first + options.rounds)]
+    rounds = [comparison.round(workload, connections) for _ in range(options.rounds)]
     row = table.Row(
         bench="ingest",
         what=f"{workload}, {connections} connections, {options.durability}",

@@ -8,6 +8,8 @@ from consent.model import UnixMs
 from consent.postback import Postback, encode
 from receiver import signature
 
+_YESTERDAY_S = int(time.time()) - 86_400
+
 
 def nexmo_posts(count: int, run: int) -> list[bytes]:
     """Signed inbound texts, STOP and START in turn."""
@@ -34,8 +36,7 @@ def nexmo_posts(count: int, run: int) -> list[bytes]:
 
 def skycore_posts(count: int, run: int) -> list[bytes]:
     """POSTBACKs of nine elements, N302 and N301 in turn."""
-    yesterday = int(time.time()) - 86_400
-    at = UnixMs((yesterday + run % 5000 * 10) * 1000)  # later in each run, so that none says what another one said
+    at = UnixMs((_YESTERDAY_S + run % 5000 * 10) * 1000)  # later in each run, so that none says what another one said
     posts = []
     for n in range(count):
         postback = Postback(
