@@ -290,8 +290,7 @@ class Delivering:
             if holding.until > self._clock() and self._gate.lets(lease):
                 attempt = await self._attempts.make(lease, self.directory, system_clock)
         finally:
-            self._slots.answered(lease.endpoint, attempt.took_ms, attempt.our_share)
-            self._start()
+            self._start(self._slots.answered(lease.endpoint, attempt.took_ms, attempt.our_share))
         if self._gate.hear(lease, attempt.said, self._clock()):
             settled, _ = await asyncio.gather(self._attempts.settle(lease, attempt), self._report(lease.endpoint))
         else:

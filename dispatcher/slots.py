@@ -54,10 +54,15 @@ Room = Callable[[EndpointId, int], int]
 """How much of an endpoint, when so much is planned to be taken of all?"""
 
 
+def is_roomy(taken: int, of: int) -> bool:
+    """Nobody waits for another's slot."""
+    return 4 * taken < 3 * of
+
+
 def most_for_one(taken: int, of: int, most: int) -> int:
     """What one endpoint may have while all together have `taken`. With 256 slots: all it is allowed while fewer than
     192 are taken, FEW of the next 32, and one of the last 32."""
-    if 4 * taken < 3 * of:
+    if is_roomy(taken, of):
         return most
     return min(most, FEW if 8 * taken < 7 * of else 1)
 
@@ -151,6 +156,8 @@ class Slots(Generic[HoldingT]):
     def start(self, endpoints: Mapping[EndpointId, Endpoint], *, of: EndpointId | None = None) -> Iterator[HoldingT]:
         """Those whose turn it is, of one endpoint or of all; each takes a slot until it is `answered`."""
         for name in [*self._lines] if of is None else {of} & self._lines.keys():
+            if self._all_under_way >= self._concurrency:
+                return
             line, endpoint = self._lines[name], endpoints.get(name)
             width, unsettled = self._limits(endpoint) if endpoint else (len(line), len(line))
             while line and self._begun[name] < unsettled and self._has_slot(name, width):
@@ -161,13 +168,19 @@ class Slots(Generic[HoldingT]):
             if not line:
                 del self._lines[name]
 
-    def answered(self, endpoint: EndpointId, took_ms: int | None, our_share: float = 0.0) -> None:
-        """None: no request was made, which tells nothing about the endpoint. `our_share`: of that time, how much the
+    def answered(self, endpoint: EndpointId, took_ms: int | None, our_share: float = 0.0) -> EndpointId | None:
+        """Who may `start` now: the endpoint itself, or None for all, where they may have waited for each other's slots.
+
+        None: no request was made, which tells nothing about the endpoint. `our_share`: of that time, how much the
         answer lay here unread."""
+        was_roomy = is_roomy(self._all_under_way, self._concurrency)
         self._all_under_way -= 1
         self._under_way[endpoint] -= 1
-        if took_ms is None:
-            return
+        if took_ms is not None:
+            self._learn(endpoint, took_ms, our_share)
+        return endpoint if was_roomy else None
+
+    def _learn(self, endpoint: EndpointId, took_ms: int, our_share: float) -> None:
         _mark(self._slow, endpoint, took_ms > QUICK_MS)
         _mark(self._at_once, endpoint, took_ms * (1 - our_share) <= AT_ONCE_MS)
         width = next_width(self._widths.get(endpoint), self._under_way[endpoint], our_share)

@@ -1,5 +1,6 @@
 """Slots are what an endpoint and the dispatcher allow; opt-outs get them first, and a slow endpoint hoards nothing."""
 
+import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -190,6 +191,34 @@ def test_endpoints_that_hang_never_take_the_last_slots() -> None:
     slots.join(a_claimed())
 
     assert len(list(slots.start({**hanging, **healthy}))) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_an_answer_lets_start_is_told_by_it(seed: int) -> None:
+    """Else somebody would wait for a slot that is free; and to look at everybody for every answer costs too much."""
+    chance, endpoints = random.Random(seed), crowd(30)
+    slots: Slots[Held] = Slots(32)
+    begun: list[Held] = []
+    for endpoint in endpoints.values():
+        for _ in range(chance.randint(1, 20)):
+            slots.join(a_claimed(endpoint))
+    begun += slots.start(endpoints)
+
+    for _ in range(200):
+        held = begun.pop(chance.randrange(len(begun)))
+        of = slots.answered(held.lease.endpoint, chance.choice([None, 5, 500]), chance.random())
+        begun += slots.start(endpoints, of=of)
+        assert not list(slots.start(endpoints))
+        slots.settled(held.lease)
+        begun += slots.start(endpoints, of=held.lease.endpoint)
+        assert not list(slots.start(endpoints))
+
+
+def test_an_answer_concerns_nobody_else_while_there_is_room_for_all() -> None:
+    slots: Slots[Held] = Slots(256)
+    started(slots, crowd(8), 17)
+
+    assert slots.answered(EndpointId("acme/e3"), 5) == EndpointId("acme/e3")
 
 
 def test_a_few_endpoints_have_all_they_are_allowed() -> None:
