@@ -11,6 +11,7 @@ An endpoint may be held back as a whole, by its rate or its breaker: then nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping, Set
+from operator import attrgetter
 from typing import NamedTuple
 
 from consent.ledger import Claimed, Due, Look
@@ -31,44 +32,37 @@ BecameDue = Callable[[Partition, Set[EndpointId]], None]
 """Told where something is due that was not before."""
 
 AT_ONCE = UnixMs(0)
+_NEVER = UnixMs(2**63)
 _NOTHING = Due(None, None)
 
 
 class Agenda:
+    """Costs as much as there is to do now, not as much as is owed: after an outage that is everything to everybody."""
+
     def __init__(self) -> None:
-        self._due: dict[Partition, dict[EndpointId, Due]] = {}
+        self._owed: dict[EndpointId, _Owed] = {}
         self._held: dict[EndpointId, UnixMs] = {}
-        self._noted: dict[tuple[Partition, EndpointId], int] = {}
         self._ahead = 0
         self.notes = 0
         """How many were made so far: by it an answer is told from what was noted since it was asked for."""
 
     def looked(self, look: Look, clock: UnixMs, *, asked: int) -> None:
         self._ahead = look.now - clock
-        known = self._due.get(look.partition, {})
-        newer = {name: due for name, due in known.items() if self._is_newer(look.partition, name, asked)}
-        self._due[look.partition] = {**{name: Due(at, at) for name, at in look.due.items()}, **newer}
+        for name in dict.fromkeys((*self._owed, *look.due)):
+            at = look.due.get(name)
+            self._of(name).heard(look.partition, Due(at, at), asked=asked)
 
     def claimed(self, partition: Partition, claimed: Claimed, clock: UnixMs, *, asked: int) -> None:
         self._ahead = claimed.now - clock
-        sites = self._due.setdefault(partition, {})
-        for endpoint, due in claimed.due.items():
-            if self._is_newer(partition, endpoint, asked):
-                continue
-            if due == _NOTHING:
-                sites.pop(endpoint, None)
-            else:
-                sites[endpoint] = due
+        for name, due in claimed.due.items():
+            self._of(name).heard(partition, due, asked=asked)
 
     def note(
         self, partition: Partition, endpoint: EndpointId, at: UnixMs = AT_ONCE, *, was_tried: bool = False
     ) -> None:
         """One more is due then, in the store's time."""
         self.notes += 1
-        self._noted[partition, endpoint] = self.notes
-        sites = self._due.setdefault(partition, {})
-        untried, tried = sites.get(endpoint, _NOTHING)
-        sites[endpoint] = Due(untried, _earlier(tried, at)) if was_tried else Due(_earlier(untried, at), tried)
+        self._of(endpoint).note(partition, at, was_tried=was_tried, number=self.notes)
 
     def hold(self, endpoint: EndpointId, until: UnixMs) -> None:
         """Nothing of it before then, whatever is due."""
@@ -77,39 +71,70 @@ class Agenda:
     def release(self, endpoint: EndpointId) -> None:
         self._held.pop(endpoint, None)
 
-    def due(self, clock: UnixMs) -> list[Site]:
+    def due(self, clock: UnixMs, has_room: Callable[[EndpointId], bool]) -> list[Site]:
+        """Partition by partition, of those endpoints for which there is room."""
         now = clock + self._ahead
         for endpoint in [name for name, until in self._held.items() if until <= now]:
             del self._held[endpoint]
-        return [
+        sites = [
             Site(partition, name, _is_due(due.untried, now), _is_due(due.tried, now))
-            for partition, sites in self._due.items()
-            for name, due in sites.items()
-            if name not in self._held and (_is_due(due.untried, now) or _is_due(due.tried, now))
+            for name, owed in self._owed.items()
+            if owed.first <= now and name not in self._held and has_room(name)
+            for partition, due in owed.due.items()
+            if _is_due(due.untried, now) or _is_due(due.tried, now)
         ]
+        return sorted(sites, key=attrgetter("partition"))
 
     def has_due(self, endpoint: EndpointId, clock: UnixMs) -> bool:
         """Something of it is due, or would be if it were not held back."""
-        now = clock + self._ahead
-        return endpoint in self._held or any(
-            _is_due(at, now) for sites in self._due.values() for at in sites.get(endpoint, _NOTHING)
-        )
+        owed = self._owed.get(endpoint)
+        return endpoint in self._held or (owed is not None and owed.first <= clock + self._ahead)
 
     def rest(self, endpoints: Mapping[EndpointId, Endpoint], clock: UnixMs, *, longest: int) -> int:
-        """For so many ms nothing will become due. What is due already waits for room, and room wakes the loop."""
+        """For so many ms, at most `longest`, nothing becomes due. What is due waits for room, and room wakes us."""
         now = clock + self._ahead
-        return min(
-            (at - now for name, at in self._times() if at > now and _is_served(endpoints, name)), default=longest
-        )
+        served = (self._next(name, owed, now) for name, owed in self._owed.items() if _is_served(endpoints, name))
+        return min(min(served, default=_NEVER) - now, longest)
 
-    def _is_newer(self, partition: Partition, endpoint: EndpointId, asked: int) -> bool:
-        return self._noted.get((partition, endpoint), 0) > asked
+    def _next(self, name: EndpointId, owed: "_Owed", now: int) -> UnixMs:
+        held = self._held.get(name, AT_ONCE)
+        return max(owed.first, held) if held > now else owed.after(now)
 
-    def _times(self) -> Iterator[tuple[EndpointId, UnixMs]]:
-        for sites in self._due.values():
-            for name, due in sites.items():
-                held = self._held.get(name, AT_ONCE)
-                yield from ((name, max(at, held)) for at in due if at is not None)
+    def _of(self, endpoint: EndpointId) -> "_Owed":
+        return self._owed.get(endpoint) or self._owed.setdefault(endpoint, _Owed())
+
+
+class _Owed:
+    """When something of one endpoint is due, partition by partition."""
+
+    def __init__(self) -> None:
+        self.due: dict[Partition, Due] = {}
+        self._noted: dict[Partition, int] = {}
+        self.first = _NEVER
+        """Of all. Endpoints that wait for a later retry are asked for no more than this, however many there are."""
+
+    def note(self, partition: Partition, at: UnixMs, *, was_tried: bool, number: int) -> None:
+        self._noted[partition] = number
+        untried, tried = self.due.get(partition, _NOTHING)
+        self.due[partition] = Due(untried, _earlier(tried, at)) if was_tried else Due(_earlier(untried, at), tried)
+        self.first = min(self.first, at)
+
+    def heard(self, partition: Partition, due: Due, *, asked: int) -> None:
+        """What the store answered; it counts unless something was noted since it was asked."""
+        if self._noted.get(partition, 0) > asked or self.due.get(partition, _NOTHING) == due:
+            return
+        if due == _NOTHING:
+            del self.due[partition]
+        else:
+            self.due[partition] = due
+        self.first = min(self._times(), default=_NEVER)
+
+    def after(self, now: int) -> UnixMs:
+        """The first of what is not due yet."""
+        return self.first if self.first > now else min((at for at in self._times() if at > now), default=_NEVER)
+
+    def _times(self) -> Iterator[UnixMs]:
+        return (at for due in self.due.values() for at in due if at is not None)
 
 
 def _earlier(known: UnixMs | None, at: UnixMs) -> UnixMs:

@@ -176,8 +176,7 @@ class Delivering:
         if await self._claim():
             self._start()
             return 0
-        rest = self._agenda.rest(self.directory.endpoints, self._clock(), longest=_LOOK_EVERY_MS)
-        await self._sleep(min(rest, max(self._look_at - self._clock(), 0)) / 1000)
+        await self._sleep(min(self._rest(), max(self._look_at - self._clock(), 0)) / 1000)
         return 0
 
     async def heartbeat(self) -> float:
@@ -208,6 +207,12 @@ class Delivering:
             log.warning("deliveries.released", count=len(left) - failed, left_to_their_leases=failed)
         self._held.clear()
 
+    def _rest(self) -> int:
+        """Where there is no room for anybody, it does not matter what becomes due."""
+        if self._slots.free <= 0:
+            return _LOOK_EVERY_MS
+        return self._agenda.rest(self.directory.endpoints, self._clock(), longest=_LOOK_EVERY_MS)
+
     async def _look_around(self) -> UnixMs:
         """Returns when to do so again: when the first lease that is held by anybody runs out, or routinely."""
         asked = self._agenda.notes
@@ -226,7 +231,9 @@ class Delivering:
         """Whether anything was worth asking for."""
         endpoints = self.directory.endpoints
         room, retries = self._slots.room_for(endpoints), self._slots.retries_for(endpoints)
-        planned = plan_claims(self._agenda.due(self._clock()), room, retries, free=self._slots.free)
+        free = self._slots.free
+        due = self._agenda.due(self._clock(), lambda name: room(name, 0) > 0) if free > 0 else []
+        planned = plan_claims(due, room, retries, free=free)
         if not planned:
             return False
         token = secrets.token_hex(8)

@@ -26,26 +26,30 @@ def looked(*looks: Look) -> Agenda:
     return agenda
 
 
+def due(agenda: Agenda, at: int = NOON) -> list[Site]:
+    return agenda.due(UnixMs(at), lambda _: True)
+
+
 def rest(agenda: Agenda, endpoints: dict[EndpointId, object] | None = None) -> int:
     return agenda.rest(REGISTERED if endpoints is None else endpoints, NOON, longest=LONGEST)  # type: ignore[arg-type]
 
 
 def test_before_the_first_look_nothing_is_known() -> None:
-    assert Agenda().due(NOON) == []
+    assert due(Agenda()) == []
     assert rest(Agenda()) == LONGEST
 
 
 def test_what_is_due_by_the_stores_clock_is_due() -> None:
     agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 1}), a_look(THERE, due={CRM.id: -5}))
 
-    assert agenda.due(NOON) == [Site(HERE, CRM.id), Site(THERE, CRM.id)]
+    assert due(agenda) == [Site(HERE, CRM.id), Site(THERE, CRM.id)]
     assert rest(agenda) == 1
 
 
 def test_a_look_replaces_what_was_known_of_its_partition() -> None:
     agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}), a_look(due={}))
 
-    assert agenda.due(NOON) == [Site(THERE, CRM.id)]
+    assert due(agenda) == [Site(THERE, CRM.id)]
 
 
 def test_what_was_routed_is_due_at_once() -> None:
@@ -54,7 +58,7 @@ def test_what_was_routed_is_due_at_once() -> None:
     agenda.note(HERE, CRM.id)
     agenda.note(THERE, WAREHOUSE.id)
 
-    assert agenda.due(NOON) == [Site(HERE, CRM.id, has_tried=False), Site(THERE, WAREHOUSE.id, has_tried=False)]
+    assert due(agenda) == [Site(HERE, CRM.id, has_tried=False), Site(THERE, WAREHOUSE.id, has_tried=False)]
 
 
 def test_a_later_delivery_does_not_put_off_an_earlier_one() -> None:
@@ -67,11 +71,11 @@ def test_a_later_delivery_does_not_put_off_an_earlier_one() -> None:
 
 def test_a_claim_says_when_there_is_more() -> None:
     agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 0}))
-    due = {CRM.id: Due(None, UnixMs(NOON + AHEAD + 40)), WAREHOUSE.id: Due(None, None)}
+    next_due = {CRM.id: Due(None, UnixMs(NOON + AHEAD + 40)), WAREHOUSE.id: Due(None, None)}
 
-    agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=due), NOON, asked=agenda.notes)
+    agenda.claimed(HERE, Claimed(leases=(), now=UnixMs(NOON + AHEAD), due=next_due), NOON, asked=agenda.notes)
 
-    assert agenda.due(NOON) == []
+    assert due(agenda) == []
     assert rest(agenda) == 40
 
 
@@ -85,11 +89,29 @@ def test_what_is_due_and_has_no_room_is_not_waited_for() -> None:
     assert rest(looked(a_look(due={CRM.id: -5}))) == LONGEST
 
 
+def test_an_endpoint_without_room_is_not_named() -> None:
+    agenda = looked(a_look(due={CRM.id: 0, WAREHOUSE.id: 0}))
+
+    assert agenda.due(NOON, lambda name: name == WAREHOUSE.id) == [Site(HERE, WAREHOUSE.id)]
+
+
+def test_partition_by_partition_so_that_the_first_endpoint_does_not_take_all_that_is_free() -> None:
+    agenda = looked(*(a_look(there, due={CRM.id: 0, WAREHOUSE.id: 0}) for there in (THERE, HERE)))
+
+    assert due(agenda) == [Site(at, name) for at in (HERE, THERE) for name in (CRM.id, WAREHOUSE.id)]
+
+
+def test_where_something_is_due_that_has_no_room_what_becomes_due_is_waited_for() -> None:
+    agenda = looked(a_look(due={CRM.id: -5}), a_look(THERE, due={CRM.id: 40}))
+
+    assert rest(agenda) == 40
+
+
 def test_retries_and_first_attempts_are_known_apart() -> None:
     agenda = Agenda()
     agenda.note(HERE, CRM.id, was_tried=True)
 
-    assert agenda.due(NOON) == [Site(HERE, CRM.id, has_untried=False, has_tried=True)]
+    assert due(agenda) == [Site(HERE, CRM.id, has_untried=False, has_tried=True)]
 
 
 def test_an_endpoint_that_is_held_back_is_not_due_and_is_woken_for_when_that_is_over() -> None:
@@ -97,9 +119,9 @@ def test_an_endpoint_that_is_held_back_is_not_due_and_is_woken_for_when_that_is_
 
     agenda.hold(CRM.id, UnixMs(NOON + AHEAD + 400))
 
-    assert agenda.due(NOON) == []
+    assert due(agenda) == []
     assert rest(agenda) == 400
-    assert [site.endpoint for site in agenda.due(UnixMs(NOON + 400))] == [CRM.id]
+    assert [site.endpoint for site in due(agenda, NOON + 400)] == [CRM.id]
 
 
 def test_a_hold_ends_early_where_it_is_lifted() -> None:
@@ -108,7 +130,7 @@ def test_a_hold_ends_early_where_it_is_lifted() -> None:
 
     agenda.release(CRM.id)
 
-    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
+    assert [site.endpoint for site in due(agenda)] == [CRM.id]
 
 
 def test_what_was_noted_while_a_claim_was_under_way_is_not_lost_to_its_answer() -> None:
@@ -118,10 +140,10 @@ def test_what_was_noted_while_a_claim_was_under_way_is_not_lost_to_its_answer() 
 
     nothing = Claimed(leases=(), now=UnixMs(NOON + AHEAD), due={CRM.id: Due(None, None)})
     agenda.claimed(HERE, nothing, NOON, asked=asked)
-    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
+    assert [site.endpoint for site in due(agenda)] == [CRM.id]
 
     agenda.claimed(HERE, nothing, NOON, asked=agenda.notes)
-    assert agenda.due(NOON) == []
+    assert due(agenda) == []
 
 
 def test_nor_to_the_answer_of_a_look() -> None:
@@ -131,4 +153,4 @@ def test_nor_to_the_answer_of_a_look() -> None:
 
     agenda.looked(a_look(due={}), NOON, asked=asked)
 
-    assert [site.endpoint for site in agenda.due(NOON)] == [CRM.id]
+    assert [site.endpoint for site in due(agenda)] == [CRM.id]
