@@ -155,7 +155,7 @@ class Slots(Generic[HoldingT]):
 
     def start(self, endpoints: Mapping[EndpointId, Endpoint], *, of: EndpointId | None = None) -> Iterator[HoldingT]:
         """Those whose turn it is, of one endpoint or of all; each takes a slot until it is `answered`."""
-        for name in [*self._lines] if of is None else {of} & self._lines.keys():
+        for name in self._candidates() if of is None else {of} & self._lines.keys():
             if self._all_under_way >= self._concurrency:
                 return
             line, endpoint = self._lines[name], endpoints.get(name)
@@ -195,6 +195,11 @@ class Slots(Generic[HoldingT]):
     def close(self) -> None:
         """Start nothing more."""
         self._lines.clear()
+
+    def _candidates(self) -> list[EndpointId]:
+        """Where slots are scarce, hardly anybody of those who wait."""
+        most = most_for_one(self._all_under_way, self._concurrency, self._concurrency)
+        return [name for name in self._lines if self._under_way[name] < most]
 
     def _waiting(self, name: EndpointId) -> int:
         line = self._lines.get(name)
