@@ -1,9 +1,10 @@
 """How many deliveries a second, against a bare aiohttp client loop on the same core, to the same sink, in the same run?
 
-    python -m bench.dispatch [--deliveries 10000] [--rounds 3] [--in-flight 64] [--tls]
+    python -m bench.dispatch [--deliveries 10000] [--rounds 3] [--in-flight 64] [--endpoints 1] [--tls]
 
 A delivery is routed, claimed, signed, posted and durably settled, in order per number; the bare loop posts. The events
 are in the log before the dispatcher starts. Every id is looked for at the sink afterwards, every signature verified.
+With several endpoints each of them is told of every event, at the same sink.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +53,17 @@ def main() -> None:
             sink += [str(options.port + 9), str(folder / "server.pem")]
         with process(sink, core=OTHER_CORE):
             target = target_of(options)
-            asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight))
-            way = "by TLS" if options.tls else "by plain HTTP"
-            print(f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight, {way}")
+            for n in range(options.endpoints):
+                asyncio.run(add_endpoint(url, target, max_in_flight=options.in_flight, name=f"sink{n}"))
+            way = "TLS" if options.tls else "plain HTTP"
+            print(
+                f"{load.machine()}; fsync, log level {options.log}, {options.in_flight} in flight by {way}, "
+                f"endpoints: {options.endpoints}"
+            )
             rounds = [measured(options, folder, url, run, target=target) for run in range(options.rounds)]
     row = table.Row(
         bench="dispatch",
-        what=f"{options.in_flight} in flight, {way}",
+        what=f"{options.in_flight} in flight by {way}, endpoints: {options.endpoints}",
         ratio=statistics.median(one.rate / one.bare for one in rounds),
         of="the rate of a loop of aiohttp's client that only posts",
         rate=statistics.median(one.rate for one in rounds),
@@ -77,7 +83,7 @@ def target_of(options: argparse.Namespace) -> str:
 def measured(options: argparse.Namespace, folder: Path, url: str, run: int, *, target: str) -> Round:
     bare = bare_rate(options, target)
     arrivals.forget(options.port)
-    asyncio.run(fill(url, options.deliveries, run))
+    asyncio.run(fill(url, options.deliveries // options.endpoints, run))
     its_store = asyncio.run(state_of(url)).pid
     with dispatcher(folder, url, options.port + 1, log=options.log) as relay:
         meter = cpu.Meter(relay=relay.pid, store=its_store)
@@ -110,8 +116,9 @@ def drained(options: argparse.Namespace) -> float:
     """Deliveries a second between the first and the last arrival."""
     arrivals.wait_for(options.port, options.deliveries)
     report = arrivals.report(options.port)
-    if len(set(report["ids"])) != options.deliveries:
-        raise SystemExit(f"{len(set(report['ids']))} of {options.deliveries} are at the sink")
+    told = Counter(report["ids"])  # an id is the event's, and every endpoint's
+    if len(told) * options.endpoints != options.deliveries or set(told.values()) != {options.endpoints}:
+        raise SystemExit(f"{len(report['ids'])} of {options.deliveries} are at the sink")
     return arrivals.rate(report["arrived"])
 
 
@@ -120,6 +127,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deliveries", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--endpoints", type=int, default=1, help="a divisor of the deliveries")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--log", choices=["debug", "info", "warning"], default="warning")
     parser.add_argument("--port", type=int, default=18770)

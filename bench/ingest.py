@@ -18,7 +18,6 @@ import itertools
 import os
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 

@@ -149,12 +149,12 @@ async def keep_file(url: str) -> None:
         await redis.config_set("auto-aof-rewrite-percentage", 0)
 
 
-async def add_endpoint(url: str, target: str, *, max_in_flight: int) -> None:
+async def add_endpoint(url: str, target: str, *, max_in_flight: int, name: str = "sink") -> None:
     async with Store.open(url, partitions=16, durability="fsync") as opened:
         await Registry(opened).put(
             Endpoint(
                 account=ACME,
-                id=EndpointId("acme/sink"),
+                id=EndpointId(f"{ACME}/{name}"),
                 url=target,
                 secrets=(ENDPOINT_SECRET,),
                 max_in_flight=max_in_flight,
