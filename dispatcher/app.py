@@ -128,9 +128,9 @@ class Dispatcher:
 
     async def _watch(self) -> float:
         """What is registered, and how it is doing: both change on the same stream, which wakes us."""
-        is_new = await self._registered.renew(block=_WATCH_MS)
-        if (directory := self._registered.directory) is None:
-            return 0
+        directory = await self._registered.renew(block=_WATCH_MS)
+        # Until all that follows has gone well: whatever failed on the way is to be tried again.
+        is_new = directory is not self._delivering.directory
         if is_new:
             for name, wrong in unpresentable(directory.endpoints.values()).items():
                 log.error("endpoint.unpresentable", endpoint=name, error=wrong)

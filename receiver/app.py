@@ -164,8 +164,7 @@ class Receiver:
         return _CHECK_EVERY_S if self._unready is None else 0.05
 
     async def _watch(self) -> float:
-        if await self._registered.renew(block=_WATCH_MS):
-            self.reception.directory = self._registered.directory
+        self.reception.directory = await self._registered.renew(block=_WATCH_MS)
         return 0
 
     async def _sweep(self) -> float:

@@ -155,16 +155,24 @@ class Watch:
         self._registry = registry
         self._tail = store.tail()
         self._last_change = "0-0"
-        self.directory: Directory | None = None
-        """None until the store has told."""
+        self._directory: Directory | None = None
+        self._version = 0
 
-    async def renew(self, *, block: Millis) -> bool:
-        """Whether the picture is a new one. Otherwise waits up to `block` for the next change."""
-        version = await self._registry.version()
-        if self.directory is None or self.directory.version != version:
-            self.directory = await self._registry.directory()
-            return True
+    async def renew(self, *, block: Millis) -> Directory:
+        """The picture as it is now. If that is the one given before, waits up to `block` for the next change first.
+
+        StoreUnavailable where a store has no registry that had one: it was emptied, or is another one. Who went on
+        with nothing would tell providers that their webhook URL is wrong, and no provider comes again after that.
+        """
+        version, known = await self._registry.version(), self._directory
+        if known is not None and known.version and not version:
+            self._version = version  # whatever is registered now is news, also where the count comes to the same
+            raise StoreUnavailable("the store has lost the registry: is it another store, or was it emptied?")
+        if known is None or self._version != version:
+            self._directory = await self._registry.directory()
+            self._version = self._directory.version
+            return self._directory
         place = {REGISTRY_CHANGES: self._last_change}
         for _, entries in await self._tail.read(place, count=_MOST_CHANGES, block=block):
             self._last_change = entries[-1][0].decode()
-        return False
+        return known

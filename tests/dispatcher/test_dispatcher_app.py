@@ -1,10 +1,22 @@
 """What the whole of the dispatcher makes of settings, and of a registry that changes."""
 
+import asyncio
+from ipaddress import ip_network
+
+from aiohttp import web
+
+from config import sections
 from config.sections import Dispatcher
+from config.settings import Settings
 from consent.directory import Directory
-from consent.ledger import HealthRules
+from consent.ledger import HealthRules, Ledger, Registry, Store
+from consent.ledger.keys import HEALTH
+from dispatcher import app
 from dispatcher.app import enabled_again, rules_of
-from tests.builders import an_endpoint
+from dispatcher.send import Sender
+from tests.builders import a_stop, an_endpoint
+from tests.e2e.installation import eventually
+from tests.listening import listening
 
 
 def test_the_settings_are_the_rules_and_the_longest_wait_follows_from_the_first() -> None:
@@ -22,3 +34,30 @@ def test_the_directory_says_who_was_enabled_again() -> None:
 
     assert enabled_again(before, now) == ["acme/a"]
     assert enabled_again(None, now) == []
+
+
+async def test_a_registry_that_was_read_while_another_read_failed_is_not_forgotten(
+    store: Store, registry: Registry, ledger: Ledger
+) -> None:
+    """Else nothing would be routed, or nothing to whoever came last, until somebody changes the registry again."""
+    arrived: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        arrived.append(await request.read())
+        return web.Response()
+
+    settings, stop = Settings(dispatcher=sections.Dispatcher(port=0)), asyncio.Event()
+    await store.redis.set(HEALTH, "in the way")
+    async with (
+        listening(take) as url,
+        Sender(egress_allow=(ip_network("127.0.0.0/8"),)) as sender,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await registry.put(an_endpoint(url=url))
+        tasks.create_task(app.Dispatcher(settings, store, sender).serve(stop))
+        await asyncio.sleep(0.3)  # the first looks fail
+        await store.redis.delete(HEALTH)
+
+        await ledger.apply(a_stop())
+        await eventually(lambda: bool(arrived), within=10)
+        stop.set()

@@ -138,12 +138,10 @@ async def test_a_watch_has_the_picture_at_once_and_again_after_each_change(regis
     await registry.put(a_campaign())
     watch = Watch(registry, store)
 
-    assert await watch.renew(block=SOON)
+    assert len((await watch.renew(block=SOON)).campaigns) == 1
     for n in range(3):
         await registry.put(a_campaign(title=str(n)))
-        assert await watch.renew(block=SOON)
-        assert watch.directory is not None
-        assert watch.directory.campaigns_of(ACME)[0].title == str(n)
+        assert (await watch.renew(block=SOON)).campaigns_of(ACME)[0].title == str(n)
 
 
 async def test_a_watch_that_waits_is_woken_by_a_change(registry: Registry, store: Store) -> None:
@@ -151,24 +149,31 @@ async def test_a_watch_that_waits_is_woken_by_a_change(registry: Registry, store
     await watch.renew(block=SOON)
 
     async with asyncio.timeout(4), asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(watch.renew(block=SOON))
+        tasks.create_task(watch.renew(block=SOON))
         await registry.put(a_campaign())
 
-    assert waiting.done()
-    if not waiting.result():
-        await watch.renew(block=SOON)
-    assert watch.directory is not None
-    assert len(watch.directory.campaigns) == 1
+    assert len((await watch.renew(block=Millis(1))).campaigns) == 1
 
 
 async def test_a_watch_without_a_change_keeps_its_picture(registry: Registry, store: Store) -> None:
     watch = Watch(registry, store)
+    before = await watch.renew(block=SOON)
+
+    assert await watch.renew(block=Millis(1)) is before
+
+
+async def test_a_store_that_was_emptied_is_no_empty_registry(registry: Registry, store: Store) -> None:
+    """With an empty one every provider would hear 404, and none sends a STOP again after that."""
+    await registry.put(a_campaign())
+    watch = Watch(registry, store)
     await watch.renew(block=SOON)
-    before = watch.directory
 
-    assert not await watch.renew(block=Millis(1))
+    await store.redis.flushall()
+    with pytest.raises(StoreUnavailable, match="lost the registry"):
+        await watch.renew(block=SOON)
 
-    assert watch.directory is before
+    await registry.put(a_campaign(title="again"))
+    assert (await watch.renew(block=SOON)).campaigns_of(ACME)[0].title == "again"
 
 
 # ── secrets at rest ─────────────────────────────────────────────────────────────────────────────────────────────────
