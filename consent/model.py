@@ -354,6 +354,10 @@ class Lease:
     is_replay: bool = False
     """An operator asked for it to be sent again."""
 
+    @property
+    def is_urgent(self) -> bool:
+        return self.event is not None and self.event.type is EventType.OPTED_OUT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:

@@ -11,7 +11,6 @@ An endpoint may be held back as a whole, by its rate or its breaker: then nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping, Set
-from operator import attrgetter
 from typing import NamedTuple
 
 from consent.ledger import Claimed, Due, Look
@@ -26,6 +25,8 @@ class Site(NamedTuple):
     has_untried: bool = True
     has_tried: bool = True
     """As far as is known: a look does not tell which of the two is due."""
+    may_be_urgent: bool = False
+    """There is an opt-out that the endpoint was not told of: perhaps due, or else behind something or on its way."""
 
 
 BecameDue = Callable[[Partition, Set[EndpointId]], None]
@@ -49,20 +50,38 @@ class Agenda:
     def looked(self, look: Look, clock: UnixMs, *, asked: int) -> None:
         self._ahead = look.now - clock
         for name in dict.fromkeys((*self._owed, *look.due)):
-            at = look.due.get(name)
-            self._of(name).heard(look.partition, Due(at, at), asked=asked)
+            at, owed = look.due.get(name), self._of(name)
+            owed.heard(look.partition, Due(at, at), asked=asked)
+            owed.heard_of_optouts(look.partition, is_so=name in look.unheard, asked=asked)
 
     def claimed(self, partition: Partition, claimed: Claimed, clock: UnixMs, *, asked: int) -> None:
         self._ahead = claimed.now - clock
+        urgent, others = ({lease.endpoint for lease in claimed.leases if lease.is_urgent is so} for so in (True, False))
         for name, due in claimed.due.items():
-            self._of(name).heard(partition, due, asked=asked)
+            owed = self._of(name)
+            owed.heard(partition, due, asked=asked)
+            owed.heard_of_optouts(partition, is_so=name in urgent - others, asked=asked)  # they come before all others
 
     def note(
-        self, partition: Partition, endpoint: EndpointId, at: UnixMs = AT_ONCE, *, was_tried: bool = False
+        self,
+        partition: Partition,
+        endpoint: EndpointId,
+        at: UnixMs = AT_ONCE,
+        *,
+        was_tried: bool = False,
+        may_be_urgent: bool = False,
     ) -> None:
         """One more is due then, in the store's time."""
         self.notes += 1
-        self._of(endpoint).note(partition, at, was_tried=was_tried, number=self.notes)
+        owed = self._of(endpoint)
+        owed.note(partition, at, was_tried=was_tried, number=self.notes)
+        if may_be_urgent:
+            owed.urgent.add(partition)
+
+    def forget(self, partition: Partition) -> None:
+        """Nobody answers there: nothing is due before a look tells of it again."""
+        for owed in self._owed.values():
+            owed.heard(partition, _NOTHING, asked=self.notes)
 
     def hold(self, endpoint: EndpointId, until: UnixMs) -> None:
         """Nothing of it before then, whatever is due."""
@@ -71,19 +90,20 @@ class Agenda:
     def release(self, endpoint: EndpointId) -> None:
         self._held.pop(endpoint, None)
 
-    def due(self, clock: UnixMs, has_room: Callable[[EndpointId], bool]) -> list[Site]:
-        """Partition by partition, of those endpoints for which there is room."""
+    def due(self, clock: UnixMs, has_room: Callable[[EndpointId], bool], *, first: int = 0) -> list[Site]:
+        """Of those endpoints for which there is room: where opt-outs may be, then all else, partition by partition from
+        the first one on."""
         now = clock + self._ahead
         for endpoint in [name for name, until in self._held.items() if until <= now]:
             del self._held[endpoint]
         sites = [
-            Site(partition, name, _is_due(due.untried, now), _is_due(due.tried, now))
+            Site(partition, name, _is_due(due.untried, now), _is_due(due.tried, now), partition in owed.urgent)
             for name, owed in self._owed.items()
             if owed.first <= now and name not in self._held and has_room(name)
             for partition, due in owed.due.items()
             if _is_due(due.untried, now) or _is_due(due.tried, now)
         ]
-        return sorted(sites, key=attrgetter("partition"))
+        return sorted(sites, key=lambda site: (not site.may_be_urgent, site.partition < first, site.partition))
 
     def has_due(self, endpoint: EndpointId, clock: UnixMs) -> bool:
         """Something of it is due, or would be if it were not held back."""
@@ -109,6 +129,8 @@ class _Owed:
 
     def __init__(self) -> None:
         self.due: dict[Partition, Due] = {}
+        self.urgent: set[Partition] = set()
+        """Where there may be opt-outs."""
         self._noted: dict[Partition, int] = {}
         self.first = _NEVER
         """Of all. Endpoints that wait for a later retry are asked for no more than this, however many there are."""
@@ -121,7 +143,7 @@ class _Owed:
 
     def heard(self, partition: Partition, due: Due, *, asked: int) -> None:
         """What the store answered; it counts unless something was noted since it was asked."""
-        if self._noted.get(partition, 0) > asked or self.due.get(partition, _NOTHING) == due:
+        if self._is_newer(partition, asked) or self.due.get(partition, _NOTHING) == due:
             return
         if due == _NOTHING:
             del self.due[partition]
@@ -129,9 +151,18 @@ class _Owed:
             self.due[partition] = due
         self.first = min(self._times(), default=_NEVER)
 
+    def heard_of_optouts(self, partition: Partition, *, is_so: bool, asked: int) -> None:
+        if is_so:
+            self.urgent.add(partition)
+        elif not self._is_newer(partition, asked):
+            self.urgent.discard(partition)
+
     def after(self, now: int) -> UnixMs:
         """The first of what is not due yet."""
         return self.first if self.first > now else min((at for at in self._times() if at > now), default=_NEVER)
+
+    def _is_newer(self, partition: Partition, asked: int) -> bool:
+        return self._noted.get(partition, 0) > asked
 
     def _times(self) -> Iterator[UnixMs]:
         return (at for due in self.due.values() for at in due if at is not None)

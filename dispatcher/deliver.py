@@ -17,25 +17,29 @@ Who was frozen for longer than a lease finds its leases with others: what it had
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import LEASE_MS, Order, Queue, Standing
+from consent.ledger import LEASE_MS, Look, Order, Queue, Standing
 from consent.model import Delivery, EndpointId, Lease, Millis, Partition, UnixMs
+from consent.together import all_of
 from dispatcher.agenda import Agenda
 from dispatcher.attempt import AT_ONCE, Attempts
 from dispatcher.deadline import Deadline
 from dispatcher.gate import Gate
-from dispatcher.plan import plan_claims
+from dispatcher.plan import Wanted, plan_claims
 from dispatcher.slots import Slots
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _LOOK_EVERY_MS = 7000
 """The safety net: what another process did without waking us, and then perhaps died of, is found after this long. A
@@ -43,6 +47,7 @@ look that sees a lease is followed by one when that runs out, so what a dead dis
 after the lease (consent/ledger/queue.py), whichever is longer: below ten seconds. At rest looks are most of what a
 dispatcher sends: with sixteen partitions two commands a second."""
 _LOOK_AGAIN_MS = 250
+_LOOK_AFTER_FAILURE_MS = 1000
 _HEARTBEAT_S = 1.5
 _RETRIES_FIRST = 4
 """Every so many claims."""
@@ -119,10 +124,12 @@ class Delivering:
     def wake(self) -> None:
         self._awake.set()
 
-    def became_due(self, partition: Partition, endpoints: Iterable[EndpointId]) -> None:
-        """Something is due there that was not before."""
+    def became_due(
+        self, partition: Partition, endpoints: Iterable[EndpointId], *, urgent: Container[EndpointId] = ()
+    ) -> None:
+        """Something is due there that was not before; opt-outs among it of whom `urgent` names."""
         for endpoint in endpoints:
-            self._agenda.note(partition, endpoint)
+            self._agenda.note(partition, endpoint, may_be_urgent=endpoint in urgent)
         self.wake()
 
     def reserve(self, deliveries: Sequence[Delivery]) -> Reserved:
@@ -172,11 +179,11 @@ class Delivering:
         if self._is_stopping:
             return None
         if self._clock() >= self._look_at:
-            self._look_at = await self._look_around()
-        if await self._claim():
-            self._start()
+            await self._look_around()
+        now = self._clock()  # for both: what became due between two readings would be due for neither
+        if await self._claim(now):
             return 0
-        await self._sleep(min(self._rest(), max(self._look_at - self._clock(), 0)) / 1000)
+        await self._sleep(min(self._rest(now), max(self._look_at - now, 0)) / 1000)
         return 0
 
     async def heartbeat(self) -> float:
@@ -190,73 +197,112 @@ class Delivering:
         return _HEARTBEAT_S
 
     async def drain(self, grace: float) -> None:
-        """Let attempts under way end; give back what was not begun, and what does not end in time."""
+        """Give back what was not begun, let attempts under way end, and give back what does not end in time."""
         self._slots.close()
-        if under_way := [holding.task for holding in self._held if holding.task]:
-            await asyncio.wait(under_way, timeout=grace)
+        waiting = [holding for holding in self._held if holding.task is None]
+        self._held.difference_update(waiting)
+        await asyncio.gather(self._release(waiting), self._ended(grace))
         left = [*self._held]
         if late := [holding.task for holding in left if holding.task]:
             for task in late:
                 task.cancel()
             await asyncio.wait(late)
-        if left:
-            released = await asyncio.gather(
-                *(self._attempts.release(holding.lease, Millis(0)) for holding in left), return_exceptions=True
-            )
-            failed = sum(isinstance(one, ConsentError) for one in released)
-            log.warning("deliveries.released", count=len(left) - failed, left_to_their_leases=failed)
+        await self._release(left)
         self._held.clear()
 
-    def _rest(self) -> int:
+    async def _ended(self, grace: float) -> None:
+        if under_way := [holding.task for holding in self._held if holding.task]:
+            await asyncio.wait(under_way, timeout=grace)
+
+    async def _release(self, held: Sequence[_Holding]) -> None:
+        if not held:
+            return
+        released = await asyncio.gather(
+            *(self._attempts.release(holding.lease, Millis(0)) for holding in held), return_exceptions=True
+        )
+        failed = sum(isinstance(one, ConsentError) for one in released)
+        log.warning("deliveries.released", count=len(held) - failed, left_to_their_leases=failed)
+
+    def _rest(self, now: UnixMs) -> int:
         """Where there is no room for anybody, it does not matter what becomes due."""
         if self._slots.free <= 0:
             return _LOOK_EVERY_MS
-        return self._agenda.rest(self.directory.endpoints, self._clock(), longest=_LOOK_EVERY_MS)
+        return self._agenda.rest(self.directory.endpoints, now, longest=_LOOK_EVERY_MS)
 
-    async def _look_around(self) -> UnixMs:
-        """Returns when to do so again: when the first lease that is held by anybody runs out, or routinely."""
-        asked = self._agenda.notes
-        looks = await asyncio.gather(*(self._queue.look(partition) for partition in self._partitions))
-        for look in looks:
-            self._agenda.looked(look, self._clock(), asked=asked)
-            if look.expired and (reaped := await self._queue.reap(look)):
-                log.warning("leases.reaped", partition=look.partition, count=reaped)
-                for endpoint, _ in look.expired:
-                    self._agenda.note(look.partition, endpoint)
-        await self._deadline.looked(looks, self.directory.endpoints)
+    async def _look_around(self) -> None:
+        """The next time is when the first lease that is held by anybody runs out, or routinely. Where a partition does
+        not answer, the others are looked at all the same, and it is asked again soon."""
+        found = await asyncio.gather(*map(self._look_into, self._partitions), return_exceptions=True)
+        self._look_at = UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS)
+        if looks := [look for look in found if isinstance(look, Look)]:
+            await self._deadline.looked(looks, self.directory.endpoints)
+        for failure in (look for look in found if isinstance(look, BaseException)):
+            raise failure
         leases_left = [look.first_expiry - look.now for look in looks if look.first_expiry is not None]
-        return UnixMs(self._clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
+        self._look_at = UnixMs(self._clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
 
-    async def _claim(self) -> bool:
+    async def _look_into(self, partition: Partition) -> Look:
+        """And give back what was held by somebody who is gone."""
+        asked = self._agenda.notes
+        look = await self._asked(partition, self._queue.look(partition))
+        self._agenda.looked(look, self._clock(), asked=asked)
+        if look.expired and (reaped := await self._queue.reap(look)):
+            log.warning("leases.reaped", partition=look.partition, count=reaped)
+            for endpoint, _ in look.expired:
+                self._agenda.note(look.partition, endpoint)
+        return look
+
+    async def _claim(self, now: UnixMs) -> bool:
         """Whether anything was worth asking for."""
         endpoints = self.directory.endpoints
         room, retries = self._slots.room_for(endpoints), self._slots.retries_for(endpoints)
         free = self._slots.free
-        due = self._agenda.due(self._clock(), lambda name: room(name, 0) > 0) if free > 0 else []
+        due = self._agenda.due(now, lambda name: room(name, 0) > 0, first=self._first()) if free > 0 else []
         planned = plan_claims(due, room, retries, free=free)
         if not planned:
             return False
-        token = secrets.token_hex(8)
+        self._turns += 1
+        token, order = secrets.token_hex(8), self._order()
         admission = await self._gate.admit(planned, endpoints, token=token)
         for name, grant in admission.grants.items():
             if grant.again_at is not None:
                 self._agenda.hold(name, grant.again_at)
-        asked, asked_at = self._agenda.notes, self._clock()
-        found = await asyncio.gather(
-            *(
-                self._queue.claim(partition, wanted, token=token, first=self._first())
+        counts: Counter[EndpointId] = Counter()
+        try:
+            await all_of(
+                self._claim_from(partition, wanted, token, order, counts)
                 for partition, wanted in admission.claims.items()
             )
-        )
-        for partition, claimed in zip(admission.claims, found, strict=True):
-            self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
-            for lease in claimed.leases:
-                self._hold(lease, UnixMs(asked_at + LEASE_MS))
-        if admission.grants:
-            counts = Counter(lease.endpoint for claimed in found for lease in claimed.leases)
-            for name in await self._gate.took(admission, counts, token=token):
-                self._agenda.release(name)
+        finally:
+            self._start()
+            if admission.grants:
+                for name in await self._gate.took(admission, counts, token=token):
+                    self._agenda.release(name)
         return True
+
+    async def _claim_from(
+        self,
+        partition: Partition,
+        wanted: Mapping[EndpointId, Wanted],
+        token: str,
+        order: Order,
+        counts: Counter[EndpointId],
+    ) -> None:
+        """Count what came of it."""
+        asked, asked_at = self._agenda.notes, self._clock()
+        claimed = await self._asked(partition, self._queue.claim(partition, wanted, token=token, first=order))
+        self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
+        for lease in claimed.leases:
+            self._hold(lease, UnixMs(asked_at + LEASE_MS))
+            counts[lease.endpoint] += 1
+
+    async def _asked(self, partition: Partition, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except ConsentError:
+            self._agenda.forget(partition)
+            self._look_at = min(self._look_at, UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS))
+            raise
 
     def _hold(self, lease: Lease, until: UnixMs) -> None:
         holding = _Holding(lease, until)
@@ -272,10 +318,13 @@ class Delivering:
             and not self._agenda.has_due(name, self._clock())
         )
 
-    def _first(self) -> Order:
+    def _order(self) -> Order:
         """Ordinary deliveries that were never tried go before retries, but not always, or these would never go."""
-        self._turns += 1
         return "untried" if self._turns % _RETRIES_FIRST else "tried"
+
+    def _first(self) -> int:
+        """The partition that comes first where there is no room for all. Each does, in either order."""
+        return self._turns // _RETRIES_FIRST % len(self._partitions)
 
     def _heed(self, name: EndpointId) -> None:
         """Its breaker opened, or closed."""

@@ -30,7 +30,9 @@ class Deliverer(Protocol):
 
     def hold(self, reserved: Reserved, leases: Sequence[Lease]) -> None: ...
 
-    def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None: ...
+    def became_due(
+        self, partition: Partition, endpoints: Set[EndpointId], *, urgent: Set[EndpointId] = frozenset()
+    ) -> None: ...
 
 
 class Distributing:
@@ -88,4 +90,5 @@ class Distributing:
         if self._traces:
             routed_all(stretch, deliveries, self._traces, began_ns=began_ns)
         if result.due:
-            self._deliverer.became_due(stretch.partition, result.due)
+            urgent = {delivery.endpoint for delivery in deliveries if delivery.is_urgent}
+            self._deliverer.became_due(stretch.partition, result.due, urgent=urgent)

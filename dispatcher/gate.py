@@ -9,7 +9,7 @@ something to mend, and once a second, for another dispatcher may see failures th
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -92,7 +92,11 @@ class Gate:
         }
         if not wishes:
             return Admission(claims)
+        was_open = {name for name in wishes if self.standing(name).opened}
         _, grants = await self._health.admit(wishes, token=token, probe_for=self._probe_for)
+        for name in was_open:
+            if not self.standing(name).opened:  # closed meanwhile: how long it was shut for is no news any more
+                grants[name] = replace(grants[name], again_at=None)
         self._probes.update({name: token for name, grant in grants.items() if grant.is_probe})
         return Admission(trimmed(claims, {name: grant.count for name, grant in grants.items()}), grants)
 

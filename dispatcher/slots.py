@@ -19,7 +19,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from consent.model import Endpoint, EndpointId, EventType, Lease
+from consent.model import Endpoint, EndpointId, Lease
 
 QUICK_MS = 250
 """An endpoint whose last answer took no longer is one to claim ahead for."""
@@ -246,9 +246,7 @@ class _Line(Generic[HoldingT]):
         return len(self._urgent) + len(self._others)
 
     def join(self, holding: HoldingT) -> None:
-        event = holding.lease.event
-        is_urgent = event is not None and event.type is EventType.OPTED_OUT
-        (self._urgent if is_urgent else self._others).append(holding)
+        (self._urgent if holding.lease.is_urgent else self._others).append(holding)
 
     def first(self) -> HoldingT:
         return (self._urgent or self._others).popleft()

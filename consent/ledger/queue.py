@@ -33,6 +33,7 @@ from consent.model import (
     Partition,
     UnixMs,
 )
+from consent.together import all_of
 
 LEASE_MS = Millis(5000)
 """A dead dispatcher's deliveries are due again this long after its last heartbeat. How soon another one finds out:
@@ -203,12 +204,15 @@ class Queue:
         return None if reply == [b"not_yours"] else Settled(_instant(reply[1]), reply[2] > 0)
 
     async def renew(self, leases: Iterable[Lease]) -> None:
-        """The heartbeat: these are still being worked on."""
+        """The heartbeat: these are still being worked on. All in one flush, for one after the other they would take
+        longer on a slow disk than a lease is good for; and what one partition's master cannot renew, others do."""
         held: dict[Partition, list[str]] = {}
         for lease in leases:
             held.setdefault(lease.partition, []).append(f"{lease.endpoint}{SEPARATOR}{lease.msisdn}")
-        for partition, names in held.items():
-            await self._store.commit.call("renew", (self._store.keys[partition].leased,), (LEASE_MS, *names))
+        await all_of(
+            self._store.commit.call("renew", (self._store.keys[partition].leased,), (LEASE_MS, *names))
+            for partition, names in held.items()
+        )
 
     async def reap(self, look: Look) -> int:
         """Give back the leases that a look found expired; those renewed since stay. Returns how many came back."""

@@ -1,9 +1,11 @@
 """What is due is known from looks, and in between from what happened here."""
 
+import pytest
+
 from consent.ledger import Claimed, Due, Look
-from consent.model import EndpointId, Partition, UnixMs
+from consent.model import EndpointId, EventType, Lease, Partition, UnixMs
 from dispatcher.agenda import Agenda, Site
-from tests.builders import NOON, an_endpoint
+from tests.builders import ANN, NOON, an_endpoint, an_event
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse")
 REGISTERED = {endpoint.id: endpoint for endpoint in (CRM, WAREHOUSE)}
@@ -13,10 +15,17 @@ AHEAD = 7
 """The store's clock."""
 
 
-def a_look(partition: Partition = HERE, *, due: dict[EndpointId, int]) -> Look:
+def a_lease(kind: EventType) -> Lease:
+    event = an_event(kind)
+    return Lease(partition=THERE, endpoint=CRM.id, msisdn=ANN, event_id=event.id, event=event, attempt=1, token="mine")
+
+
+def a_look(partition: Partition = HERE, *, due: dict[EndpointId, int], unheard: tuple[EndpointId, ...] = ()) -> Look:
     """`due` is relative to now."""
     times = {name: UnixMs(NOON + AHEAD + at) for name, at in due.items()}
-    return Look(partition=partition, now=UnixMs(NOON + AHEAD), due=times, expired=(), first_expiry=None)
+    return Look(
+        partition=partition, now=UnixMs(NOON + AHEAD), due=times, expired=(), first_expiry=None, unheard=unheard
+    )
 
 
 def looked(*looks: Look) -> Agenda:
@@ -99,6 +108,48 @@ def test_partition_by_partition_so_that_the_first_endpoint_does_not_take_all_tha
     agenda = looked(*(a_look(there, due={CRM.id: 0, WAREHOUSE.id: 0}) for there in (THERE, HERE)))
 
     assert due(agenda) == [Site(at, name) for at in (HERE, THERE) for name in (CRM.id, WAREHOUSE.id)]
+
+
+def test_each_partition_comes_first_in_its_turn() -> None:
+    agenda = looked(*(a_look(Partition(p), due={CRM.id: 0}) for p in range(4)))
+
+    assert [site.partition for site in agenda.due(NOON, lambda _: True, first=2)] == [2, 3, 0, 1]
+
+
+def test_where_opt_outs_may_be_comes_before_all_others() -> None:
+    agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}, unheard=(CRM.id,)))
+    assert [site.partition for site in due(agenda)] == [THERE, HERE]
+
+    agenda.note(HERE, WAREHOUSE.id, may_be_urgent=True)
+    assert [(site.partition, site.endpoint) for site in due(agenda)] == [
+        (HERE, WAREHOUSE.id),
+        (THERE, CRM.id),
+        (HERE, CRM.id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("types", "is_first"),
+    [([EventType.OPTED_OUT], True), ([EventType.OPTED_OUT, EventType.OPTED_IN], False), ([], False)],
+)
+def test_a_claim_that_came_upon_anything_else_found_the_last_opt_out(types: list[EventType], *, is_first: bool) -> None:
+    agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}, unheard=(CRM.id,)))
+    more = {CRM.id: Due(UnixMs(NOON), None)}
+
+    claimed = Claimed(leases=tuple(map(a_lease, types)), now=UnixMs(NOON + AHEAD), due=more)
+    agenda.claimed(THERE, claimed, NOON, asked=agenda.notes)
+
+    assert (due(agenda)[0].partition == THERE) is is_first
+
+
+def test_where_nobody_answers_nothing_is_due_before_the_next_look() -> None:
+    agenda = looked(a_look(due={CRM.id: 0}), a_look(THERE, due={CRM.id: 0}))
+
+    agenda.forget(THERE)
+    assert due(agenda) == [Site(HERE, CRM.id)]
+
+    agenda.looked(a_look(THERE, due={CRM.id: 0}), NOON, asked=agenda.notes)
+    assert due(agenda) == [Site(HERE, CRM.id), Site(THERE, CRM.id)]
 
 
 def test_where_something_is_due_that_has_no_room_what_becomes_due_is_waited_for() -> None:

@@ -9,9 +9,11 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from config.background import persist
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.ledger import LEASE_MS, Backlog, Health, HealthRules, Ledger, Queue, Standing, Store
+from consent.ledger.keys import partition_of
 from consent.model import Endpoint, EventType, Millis, Msisdn, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
@@ -20,7 +22,7 @@ from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
-from tests.builders import a_delivery, a_stop, an_endpoint, an_event
+from tests.builders import a_delivery, a_start, a_stop, an_endpoint, an_event
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -103,6 +105,10 @@ def order(ledger: Ledger, queue: Queue, crm: Endpoint) -> Order:
             await queue.fan_out(stretch, [a_delivery(event, crm) for event in stretch.events])
 
     return ordered
+
+
+async def states(backlog: Backlog, endpoint: Endpoint) -> list[str]:
+    return sorted(owed.state for owed in await backlog.owed(endpoint.id))
 
 
 async def turn(delivering: Delivering) -> float | None:
@@ -303,6 +309,27 @@ async def test_what_does_not_end_in_time_is_given_back_untried(
     assert [(owed.state, owed.attempts) for owed in await backlog.owed(crm.id)] == [("due", 0)] * 3
 
 
+async def test_what_was_not_begun_is_given_back_at_once(
+    build: Build, order: Order, sink: Sink, backlog: Backlog, crm: Endpoint
+) -> None:
+    """Whoever takes over may send it, however long this one waits for an endpoint that hangs."""
+    delivering = build(concurrency=1)
+    await order(3)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 1)
+    assert await states(backlog, crm) == ["in_flight"] * 3
+
+    draining = asyncio.create_task(delivering.drain(60))
+
+    async def is_given_back() -> bool:
+        return await states(backlog, crm) == ["due", "due", "in_flight"]
+
+    await eventually(is_given_back, within=2)
+    sink.may_answer.set()
+    await draining
+    assert await states(backlog, crm) == ["due", "due"]
+
+
 async def test_a_dispatcher_with_nothing_in_flight_drains_at_once(build: Build) -> None:
     await build().drain(60)
 
@@ -365,6 +392,63 @@ async def test_what_a_dead_dispatcher_held_is_taken_over(
         await delivering.drain(5)
 
     assert sum(line["count"] for line in logs if line["event"] == "leases.reaped") == 2
+
+
+@pytest.mark.parametrize("key", ["next", "log"])
+async def test_a_partition_that_fails_holds_up_no_other(
+    build: Build, order: Order, sink: Sink, backlog: Backlog, store: Store, crm: Endpoint, key: str
+) -> None:
+    """A look fails without the one, a claim without the other."""
+    delivering, broken = build(), f"{{3}}:{key}"
+    sink.may_answer.set()
+    await order(10)
+    there = sum(partition_of(msisdn, 4) == 3 for msisdn in NUMBERS)
+    await store.redis.rename(broken, f"{broken}:aside")
+    await store.redis.set(broken, "in the way")
+
+    running = asyncio.create_task(persist("deliver", delivering.turn))
+    await eventually(lambda: sink.answered == 10 - there, within=2)
+    await store.redis.rename(f"{broken}:aside", broken)
+    await eventually(lambda: sink.answered == 10)
+
+    delivering.stop()
+    await running
+    await delivering.drain(5)
+    assert await backlog.owed(crm.id) == []
+    assert 0 < there < 10
+
+
+async def test_opt_outs_go_first_wherever_they_are(queue: Queue, ledger: Ledger, build: Build, crm: Endpoint) -> None:
+    """Also where only one at a time may be claimed, and the other partitions have a backlog."""
+    arrived: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        arrived.append((await request.json())["type"])
+        return web.Response()
+
+    async with listening(take) as url:
+        narrow = replace(crm, url=url, max_in_flight=1, rate="200/s")
+        delivering = build()
+        delivering.directory = Directory.of(1, endpoints=[narrow])
+        distributing = Distributing(queue, delivering)
+        distributing.directory = delivering.directory
+        for n in range(60):
+            await ledger.apply(a_start(msisdn=Msisdn(f"1650243{n:04}"), at=system_clock()))
+        await distributing.step()
+        stopped = {partition_of(msisdn, 4): msisdn for msisdn in NUMBERS}
+        for msisdn in stopped.values():
+            await ledger.apply(a_stop(msisdn=msisdn, at=system_clock()))
+        await distributing.step()
+
+        running = asyncio.create_task(persist("deliver", delivering.turn))
+        await eventually(lambda: len(arrived) == 64)
+        delivering.stop()
+        await running
+        await delivering.drain(5)
+
+    assert len(stopped) == 4
+    # One claim more of each partition tells that it was the last there.
+    assert arrived[:8].count("consent.opted_out") == 4
 
 
 async def test_an_attempt_that_breaks_harms_no_other(build: Build, order: Order, sink: Sink, store: Store) -> None:

@@ -49,6 +49,7 @@ async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_told_wher
     assert await distributing.step() == 0
 
     assert {endpoint for _, endpoint in told.due} == {CRM.id, WAREHOUSE.id}
+    assert {endpoint for _, endpoint in told.urgent} == {CRM.id}
     assert await owed_to(backlog, CRM) == list(stopped.events)
     assert await owed_to(backlog, WAREHOUSE) == list(texted.events)
 

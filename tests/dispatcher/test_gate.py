@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,19 @@ async def test_a_rated_endpoint_is_claimed_as_far_as_its_rate_goes(gate: Gate) -
 
     assert admission.claims == {HERE: {CRM.id: Wanted(3, 1), RATED.id: Wanted(1, 1)}}
     assert admission.grants[RATED.id].again_at is not None
+
+
+async def test_how_long_a_breaker_was_shut_for_is_no_news_once_it_closed(health: Health) -> None:
+    """The answer was given before that, and comes behind it over another connection."""
+    gate = Gate(health, replace(RULES, breaker_wait=Millis(600_000)), probe_for=Millis(60_000))
+    await say(gate, FAILED, FAILED)
+
+    admitting = asyncio.create_task(gate.admit({HERE: {CRM.id: Wanted(3, 1)}}, REGISTERED, token="mine"))
+    await asyncio.sleep(0)  # asked
+    gate.learn({})
+
+    admission = await admitting
+    assert (admission.claims, admission.grants[CRM.id].again_at) == ({}, None)
 
 
 async def test_permits_that_found_nothing_are_given_back(gate: Gate) -> None:

@@ -9,6 +9,8 @@ from dispatcher.deliver import Reserved
 class Told:
     def __init__(self) -> None:
         self.due: list[tuple[Partition, EndpointId]] = []
+        self.urgent: list[tuple[Partition, EndpointId]] = []
+        """Those of them with an opt-out among it."""
         self.room = 0
         """For so many of each stretch."""
         self.reserved: list[Reserved] = []
@@ -24,5 +26,8 @@ class Told:
         self.reserved.remove(reserved)
         self.held += leases
 
-    def became_due(self, partition: Partition, endpoints: Set[EndpointId]) -> None:
+    def became_due(
+        self, partition: Partition, endpoints: Set[EndpointId], *, urgent: Set[EndpointId] = frozenset()
+    ) -> None:
+        self.urgent += [(partition, endpoint) for endpoint in endpoints & urgent]
         self.due += [(partition, endpoint) for endpoint in endpoints]

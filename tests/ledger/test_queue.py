@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Look, Queue, Store
 from consent.model import (
     AttemptRecord,
@@ -194,6 +195,26 @@ async def test_a_renewed_lease_is_not_reaped(queue: Queue, store: Store, route: 
 
     assert sum([await queue.reap(look) for look in looks_with_expired(looked)]) == 0
     assert await queue.settle(lease, "done", None, wait=NOW)
+
+
+async def test_a_lease_is_renewed_whatever_becomes_of_those_in_other_partitions(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    numbers = [Msisdn(f"1650242{n:04}") for n in range(10)]
+    for msisdn in numbers:
+        await route(a_stop(msisdn=msisdn))
+    leases = sorted(await claim(queue), key=lambda lease: lease.partition)
+    first = store.keys[leases[0].partition].leased
+    await expire_leases(store)
+    await store.redis.rename(first, f"{first}:aside")
+    await store.redis.set(first, "in the way")
+
+    with pytest.raises(StoreUnavailable):
+        await queue.renew(leases)
+
+    await store.redis.rename(f"{first}:aside", first)
+    looked = [await queue.look(Partition(p)) for p in range(4)]
+    assert [look.partition for look in looked if look.expired] == [leases[0].partition]
 
 
 async def test_a_look_says_what_is_due_and_when(queue: Queue, route: Route) -> None:
