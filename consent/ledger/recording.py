@@ -6,7 +6,14 @@ from hashlib import blake2b
 from struct import Struct
 
 from consent.ledger.keys import SEEN_SLICE_MS, Keys, bucket_of, event_id
-from consent.ledger.state import ACTOR_LETTER, CONFIRMED_PENDING, STATUS_LETTER, pack_origin, told
+from consent.ledger.state import (
+    ACTOR_LETTER,
+    CONFIRMED_PENDING,
+    STATUS_LETTER,
+    YIELDING_ACCOUNT,
+    pack_origin,
+    told,
+)
 from consent.ledger.wire import Reply
 from consent.model import Actor, Applied, Change, Condition, Declined, Duplicate, Partition, Recorded, Status
 
@@ -64,7 +71,8 @@ def _head(change: Change, seen: int) -> bytes:
 def _letters(status: Status | None, condition: Condition, actor: Actor, is_promised: bool) -> bytes:
     """A message touches no state."""
     asked = _NO_STATUS if status is None else CONFIRMED_PENDING if is_promised else STATUS_LETTER[status]
-    return f"{asked}{_CONDITION_LETTER[condition]}{ACTOR_LETTER[actor]}".encode()
+    yields = condition is Condition.UNLESS_SELF_STOPPED and actor is Actor.ACCOUNT
+    return f"{asked}{_CONDITION_LETTER[condition]}{YIELDING_ACCOUNT if yields else ACTOR_LETTER[actor]}".encode()
 
 
 def _attached(change: Change, origin: str) -> Iterator[str]:

@@ -25,11 +25,13 @@ STATUS_LETTER = {Status.OPTED_IN: "i", Status.OPTED_OUT: "o", Status.PENDING: "p
 CONFIRMED_PENDING = "q"
 """Pending, and a confirmation is promised for the opt-in that may follow."""
 ACTOR_LETTER = {Actor.RECIPIENT: "r", Actor.ACCOUNT: "a", Actor.OPERATOR: "o", Actor.IMPORT: "i"}
+YIELDING_ACCOUNT = "A"
+"""The account, by what would have been refused if a STOP of hers had been known."""
 _STATUS = {
     **{letter.encode(): status for status, letter in STATUS_LETTER.items()},
     CONFIRMED_PENDING.encode(): Status.PENDING,
 }
-_ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()}
+_ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()} | {YIELDING_ACCOUNT.encode(): Actor.ACCOUNT}
 _ACTORS = {letter: actor for actor, letter in ACTOR_LETTER.items()}
 _TYPES = {one.value: one for one in EventType}
 _STATUSES = {one.value: one for one in Status}

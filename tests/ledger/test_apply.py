@@ -7,9 +7,11 @@ import pytest
 
 from consent.errors import StoreUnavailable
 from consent.ledger import Ledger, Store
+from consent.ledger.keys import SEEN_SLICE_MS
 from consent.model import (
     Actor,
     CampaignId,
+    Change,
     Condition,
     Declined,
     Duplicate,
@@ -190,6 +192,66 @@ async def test_her_own_stop_stays_her_own_whoever_repeats_it(ledger: Ledger, own
     state = await ledger.state(ACME, ALERTS, ANN)
     assert state is not None
     assert state.actor is Actor.RECIPIENT
+
+
+def a_subscription(at: int) -> Change:
+    return a_start(at=at, origin=an_origin(Actor.ACCOUNT), condition=Condition.UNLESS_SELF_STOPPED)
+
+
+async def test_her_stop_is_not_late_against_what_would_have_been_refused_had_it_been_known(ledger: Ledger) -> None:
+    """We were away when she stopped; the account subscribed her again, as it does each day; then her STOP comes."""
+    await ledger.apply(a_subscription(NOON))
+    await ledger.apply(a_subscription(NOON + 7_200_000))
+
+    assert isinstance(stopped := await ledger.apply(a_stop(at=NOON + 3_600_000)), Recorded)
+
+    assert not stopped.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.actor, state.decides_at) == (Status.OPTED_OUT, Actor.RECIPIENT, NOON + 3_600_000)
+    assert (state.opted_in_at, state.opted_out_at) == (NOON, NOON + 3_600_000)
+    assert await ledger.apply(a_subscription(NOON + 7_300_000)) == Declined()
+
+
+async def test_nor_against_the_first_of_them(ledger: Ledger) -> None:
+    await ledger.apply(a_subscription(NOON))
+
+    await ledger.apply(a_stop(at=NOON - 1000))
+
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.opted_in_at, state.opted_out_at) == (Status.OPTED_OUT, None, NOON - 1000)
+
+
+async def test_what_she_said_herself_since_still_outweighs_it(ledger: Ledger) -> None:
+    await ledger.apply(a_start(at=NOON))
+    await ledger.apply(a_subscription(NOON + 2000))
+
+    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000)), Recorded)
+
+    assert late.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.actor, state.decides_at) == (Status.OPTED_IN, Actor.RECIPIENT, NOON)
+
+
+async def test_so_does_what_an_account_vouches_for(ledger: Ledger) -> None:
+    await ledger.apply(a_start(at=NOON, origin=an_origin(Actor.ACCOUNT)))
+
+    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000)), Recorded)
+
+    assert late.superseded
+    assert await status_of(ledger) is Status.OPTED_IN
+
+
+async def test_a_repeat_in_a_new_time_slice_does_not_make_it_last_for_ever(ledger: Ledger, store: Store) -> None:
+    stopped = a_stop()
+    await ledger.apply(stopped)
+    assert await ledger.apply(replace(stopped, received_at=UnixMs(NOON + SEEN_SLICE_MS))) == Duplicate()
+
+    seen = [key async for key in store.redis.scan_iter("*seen:*")]
+    assert len(seen) == 2
+    assert all([await store.redis.pttl(key) > 0 for key in seen])
 
 
 async def test_her_own_stop_counts_as_hers_even_when_it_comes_late(ledger: Ledger) -> None:

@@ -16,6 +16,7 @@ from consent.model import (
     AccountId,
     Actor,
     CampaignId,
+    Condition,
     ConsentState,
     Event,
     EventType,
@@ -131,6 +132,16 @@ async def test_her_own_opt_out_comes_to_light_though_it_is_older(store: Store, l
     assert await enlisted(store, line) == Tally(unchanged=1)
     state = await state_of(ledger)
     assert (state.actor, state.decides_at) == (Actor.RECIPIENT, NOON)
+
+
+async def test_her_own_opt_out_is_not_too_old_against_a_subscription(store: Store, ledger: Ledger) -> None:
+    """A company that came to us with its subscriptions first, and then brought the list of who had stopped."""
+    await ledger.apply(a_start(origin=an_origin(Actor.ACCOUNT), condition=Condition.UNLESS_SELF_STOPPED))
+
+    assert await enlisted(store, an_entry(at=NOON - 1000, actor=Actor.RECIPIENT)) == Tally(changed=1)
+
+    state = await state_of(ledger)
+    assert (state.status, state.actor, state.opted_out_at) == (OUT, Actor.RECIPIENT, NOON - 1000)
 
 
 async def test_an_opt_out_that_an_opt_in_has_outlived_stays_history(store: Store, ledger: Ledger) -> None:

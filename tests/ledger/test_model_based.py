@@ -116,6 +116,8 @@ class Known:
     is_out: bool
     until: int | None = None
     confirms: bool = False
+    is_yielding: bool = False
+    """To an opt-out of hers, whatever its instant."""
 
     def status_at(self, at: int) -> Status:
         if self.status is not Status.PENDING or self.until is None or at <= self.until:
@@ -123,10 +125,14 @@ class Known:
         return Status.OPTED_OUT if self.is_out else Status.UNKNOWN
 
     def outweighs(self, change: Change) -> bool:
-        if self.status is Status.PENDING and change.status is Status.OPTED_OUT:
+        if change.status is Status.OPTED_OUT and (self.status is Status.PENDING or self.yields_to(change)):
             return False
         is_beaten = self.status is Status.OPTED_OUT is not change.status
         return change.decides_at < self.at or (change.decides_at == self.at and is_beaten)
+
+    def yields_to(self, change: Change) -> bool:
+        is_hers = change.origin.actor is Actor.RECIPIENT and change.status is Status.OPTED_OUT
+        return self.status is Status.OPTED_IN and self.is_yielding and is_hers
 
     def declines(self, change: Change) -> bool:
         is_asked_by_account = change.condition is Condition.UNLESS_SELF_STOPPED or change.status is Status.PENDING
@@ -151,11 +157,12 @@ def decided(change: Change, before: Known | None) -> tuple[Known | None, list[st
     previous = before.status_at(at) if before else Status.UNKNOWN
     status = change.status
     assert status is not None
+    is_refusable = change.condition is Condition.UNLESS_SELF_STOPPED and change.origin.actor is Actor.ACCOUNT
+    is_yielding = is_refusable or change.origin.actor is Actor.IMPORT
+    affirmed = before if is_refusable and previous is Status.OPTED_IN else None
     if status is Status.PENDING and previous is Status.OPTED_IN:
-        return (
-            Known(Status.OPTED_IN, at, is_hers, is_out=False),
-            [EventType.OPTED_IN, *_confirmation(change.question)],
-        )
+        known = affirmed or Known(Status.OPTED_IN, at, is_hers, is_out=False, is_yielding=is_yielding)
+        return known, [EventType.OPTED_IN, *_confirmation(change.question)]
     has_changed = status is not previous
     logged = [f"{CONSENT_EVENT[status]}{'+' if has_changed else ''}"]
     if has_changed or status is Status.PENDING:
@@ -163,12 +170,15 @@ def decided(change: Change, before: Known | None) -> tuple[Known | None, list[st
     promised = before.confirms if before and previous is Status.PENDING and is_hers else False
     known = Known(
         status,
-        max(at, before.at if before else 0),
+        at if not before or before.yields_to(change) else max(at, before.at),
         is_hers or bool(status is Status.OPTED_OUT and before and before.status is status and before.is_hers),
         is_out=status is Status.OPTED_OUT or (status is Status.PENDING and before is not None and before.is_out),
         until=change.question.until if change.question else None,
         confirms=bool(change.question and change.question.promises_confirmation),
+        is_yielding=is_yielding and status is Status.OPTED_IN,
     )
+    if affirmed and status is Status.OPTED_IN:
+        known = affirmed
     is_confirmed = promised and status is Status.OPTED_IN
     return known, [*logged, *attached, *([EventType.MESSAGE_REQUESTED] if is_confirmed else [])]
 

@@ -59,8 +59,9 @@ local function apply(keys, args)
   if args[6] ~= '' then settle_parts(keys[#keys - 1], keys[#keys], args[6], args, identity, campaign - 1) end
   if repeated then
     -- Written again, so that a WAITAOF behind this answer waits for the first copy too, which came over another
-    -- connection.
+    -- connection. It may be the first of its hash, which is then to expire like any other.
     redis.call('HSET', keys[4], args[identity], '')
+    redis.call('PEXPIRE', keys[4], seen_for, 'NX')
     return {'duplicate'}
   end
   local only, reply = campaign == #args and args[campaign] or '', {'superseded'}

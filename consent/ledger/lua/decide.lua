@@ -7,14 +7,22 @@
 --   a question (pending) to who is in already is none: it affirms the opt-in, and nobody is asked
 --   a question takes nobody off the opt-out list, only an opt-in does
 --   no opt-out is late against a question, whatever its instant: nothing was said since that would outweigh it
+--   nor is her own against an opt-in that would have been refused if it had been known: by `subscribe`, or by a list
+--   and such a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
 --
 -- change: type, recipient, status, at, actor, origin (its text), told; of a question until_s and promised; keys: log,
 -- origins; and, as they come about, sequence (of the recipient's last event), writes (state fields and values, for one
 -- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
 local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
 
+local function yields(before, change)
+  if change.status ~= 'o' then return false end
+  return before.status == 'p' or
+    (change.actor == 'r' and before.status == 'i' and (before.actor == 'A' or before.actor == 'i'))
+end
+
 local function is_late(before, change)
-  if not before or (before.status == 'p' and change.status == 'o') then return false end
+  if not before or yields(before, change) then return false end
   return change.at < before.at or (change.at == before.at and before.status == 'o' and change.status ~= 'o')
 end
 
@@ -41,6 +49,15 @@ local function note(change, campaign, status, before, previous)
   end
 end
 
+-- The instant that decides from now on, and since when she was in. What yielded to her is as if it had never been said.
+local function instants(before, change)
+  if not before then return change.at, 0 end
+  if before.status == 'i' and yields(before, change) then
+    return change.at, before.in_at * 1000 <= change.at and before.in_at or 0
+  end
+  return math.max(change.at, before.at), before.in_at
+end
+
 -- Who has an out_at is on the list. Never 0 for that reason, not even in 1970.
 local function date(after, changed, optouts, change)
   local since = math.max(1, math.floor(change.at / 1000))
@@ -61,14 +78,15 @@ local function decide(change, campaign, optouts, before)
   local changed = previous ~= status
   local id = log_event(change, type, campaign, NAME[status], NAME[previous], changed and 'c' or '')
   note(change, campaign, status, before, previous)
-  local after = {status = status, actor = change.actor, sequence = change.sequence,
-    at = before and math.max(change.at, before.at) or change.at,
-    in_at = before and before.in_at or 0, out_at = before and before.out_at or 0,
+  local at, in_at = instants(before, change)
+  local after = {status = status, actor = change.actor, sequence = change.sequence, at = at, in_at = in_at,
+    out_at = before and before.out_at or 0,
     until_s = change.until_s or 0, promised = change.promised,
     origin = origin_number(change.origins, change.origin)}
-  if status == 'o' and before and before.status == 'o' and before.actor == 'r' and change.actor ~= 'r' then
-    after.actor, after.origin = before.actor, before.origin
-  end
+  local is_hers = status == 'o' and before and before.status == 'o' and before.actor == 'r' and change.actor ~= 'r'
+  local affirms = status == 'i' and previous == 'i' and change.actor == 'A'
+  if is_hers or affirms then after.actor, after.origin = before.actor, before.origin end
+  if affirms then after.at = before.at end
   date(after, changed, optouts, change)
   write(change, campaign, after)
   return id, false
