@@ -20,7 +20,7 @@ from consent.model import Actor, Applied, Change, Condition, Declined, Duplicate
 _SEEN_FOR_MS = 2 * SEEN_SLICE_MS
 _NO_STATUS = "-"
 _CONDITION_LETTER = {Condition.ALWAYS: "a", Condition.IF_PENDING: "p", Condition.UNLESS_SELF_STOPPED: "u"}
-_HEAD = Struct(">BHH3sQQQ")
+_HEAD = Struct(">BHH3sQQQQ")
 
 
 def digest(identity: str) -> bytes:
@@ -62,6 +62,7 @@ def _head(change: Change, seen: int) -> bytes:
         len(change.attached),
         _letters(change.status, change.condition, change.origin.actor, is_promised),
         change.decides_at,
+        change.received_at,
         question.until // 1000 if question else 0,
         _SEEN_FOR_MS,
     )

@@ -25,6 +25,7 @@ from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_change, a_start, a_st
 from tests.out_of_memory import out_of_memory
 
 NEWS = CampaignId("news")
+LATER = UnixMs(NOON + 3_600_000)
 
 
 async def status_of(ledger: Ledger, msisdn: Msisdn = ANN, campaign: CampaignId = ALERTS) -> Status | None:
@@ -227,7 +228,7 @@ async def test_what_she_said_herself_since_still_outweighs_it(ledger: Ledger) ->
     await ledger.apply(a_start(at=NOON))
     await ledger.apply(a_subscription(NOON + 2000))
 
-    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000)), Recorded)
+    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000, received_at=LATER)), Recorded)
 
     assert late.superseded
     state = await ledger.state(ACME, ALERTS, ANN)
@@ -238,10 +239,22 @@ async def test_what_she_said_herself_since_still_outweighs_it(ledger: Ledger) ->
 async def test_so_does_what_an_account_vouches_for(ledger: Ledger) -> None:
     await ledger.apply(a_start(at=NOON, origin=an_origin(Actor.ACCOUNT)))
 
-    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000)), Recorded)
+    assert isinstance(late := await ledger.apply(a_stop(at=NOON - 1000, received_at=LATER)), Recorded)
 
     assert late.superseded
     assert await status_of(ledger) is Status.OPTED_IN
+
+
+async def test_an_opt_in_by_a_clock_that_is_ahead_does_not_outweigh_a_stop(ledger: Ledger) -> None:
+    """One receiver's clock is a minute ahead of the other's; the provider dates nothing."""
+    await ledger.apply(a_start(at=NOON + 60_000))
+
+    assert isinstance(stopped := await ledger.apply(a_stop(at=NOON + 10_000)), Recorded)
+
+    assert not stopped.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.decides_at) == (Status.OPTED_OUT, NOON + 10_000)
 
 
 async def test_a_repeat_in_a_new_time_slice_does_not_make_it_last_for_ever(ledger: Ledger, store: Store) -> None:

@@ -33,6 +33,7 @@ from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_change, a_start, a_st
 NEWS = CampaignId("news")
 NUMBERS = [ANN, BOB, Msisdn("447911123456")]
 LATER = UnixMs(NOON + 3_600_000)
+EVER = UnixMs(NOON + 365 * 86_400_000)
 OUT, IN = Status.OPTED_OUT, Status.OPTED_IN
 
 
@@ -327,7 +328,8 @@ async def one_by_one(ledger: Ledger, entries: Sequence[Entry]) -> None:
         if state and state.status is kind.status and not is_news and not is_claimed:
             continue
         origin = an_origin(kind.actor, via=Via.MANAGER)
-        await ledger.apply(a_change(kind.status, msisdn=msisdn, campaigns=(kind.campaign,), at=at, origin=origin))
+        line = a_change(kind.status, msisdn=msisdn, campaigns=(kind.campaign,), at=at, received_at=EVER, origin=origin)
+        await ledger.apply(line)
 
 
 async def states(ledger: Ledger) -> list[object]:

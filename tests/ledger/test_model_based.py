@@ -58,9 +58,10 @@ RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="
 numbers = st.sampled_from(NUMBERS)
 names = st.sampled_from([endpoint.id for endpoint in ENDPOINTS])
 changes = st.builds(
-    lambda status, actor, condition, at, until, confirms, is_tied: a_change(
+    lambda status, actor, condition, at, late, until, confirms, is_tied: a_change(
         status,
         at=NOON + at * 1000,
+        received_at=UnixMs(NOON + (at + late) * 1000),
         origin=an_origin(actor, via=Via.API),
         condition=condition,
         question=Question(until=UnixMs(NOON + until * 1000), promises_confirmation=confirms)
@@ -72,6 +73,7 @@ changes = st.builds(
     st.sampled_from(Actor),
     st.sampled_from(Condition),
     at=st.integers(0, 5),
+    late=st.integers(0, 5),
     until=st.integers(0, 5),
     confirms=st.booleans(),
     is_tied=st.booleans(),
@@ -131,8 +133,10 @@ class Known:
         return change.decides_at < self.at or (change.decides_at == self.at and is_beaten)
 
     def yields_to(self, change: Change) -> bool:
-        is_hers = change.origin.actor is Actor.RECIPIENT and change.status is Status.OPTED_OUT
-        return self.status is Status.OPTED_IN and self.is_yielding and is_hers
+        if self.status is not Status.OPTED_IN or change.status is not Status.OPTED_OUT:
+            return False
+        is_hers = change.origin.actor is Actor.RECIPIENT
+        return (self.is_yielding and is_hers) or self.at > change.received_at  # by a clock that was ahead
 
     def declines(self, change: Change) -> bool:
         is_asked_by_account = change.condition is Condition.UNLESS_SELF_STOPPED or change.status is Status.PENDING

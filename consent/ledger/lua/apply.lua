@@ -4,12 +4,12 @@
 --   then the opt-out zset of each campaign, where there is a status; at the end, for a held text: parts hash, partials zset
 --   ARGV[1] what has a fixed length, packed: S, number of identities, number of attached events; status 'i' 'o' 'p' 'q'
 --     (state.lua), or '-' for a message; condition 'a' always, 'p' if pending, 'u' unless self-stopped; actor letter;
---     decides at; of a question, until when a YES counts (unix s), 0 for ever; seen for (ms)
+--     decides at; received at; of a question, until when a YES counts (unix s), 0 for ever; seen for (ms)
 --   ARGV[2] event type  [3] recipient  [4] origin  [5] told: the rest of the event  [6] parts group, '' for none
 --   then type, told, and 'c' if it is logged for a change only, of each attached event; the identities; the campaigns
 --   returns {'recorded', event id ...} | {'superseded', event id ...} | {'duplicate'} | {'declined'}
 -- Why here: two receivers handed the same STOP at once must record it once, and a state must never lack its event.
-local HEAD = '>I1I2I2c1c1c1I8I8I8'
+local HEAD = '>I1I2I2c1c1c1I8I8I8I8'
 local ATTACHED = 7
 
 local function attached_of(args, count)
@@ -47,11 +47,13 @@ local function decide_all(change, condition, args, first, before, keys, past)
 end
 
 local function apply(keys, args)
-  local seen, identities, attached, status, condition, actor, at, until_s, seen_for = struct.unpack(HEAD, args[1])
+  local seen, identities, attached, status, condition, actor, at, received, until_s, seen_for =
+    struct.unpack(HEAD, args[1])
   local last_seen, is_message, identity = 3 + seen, status == '-', ATTACHED + 3 * attached
   local campaign = identity + identities
   local sequence, before = read_states(keys[1], args[3], args, is_message and #args + 1 or campaign)
-  local change = {type = args[2], recipient = args[3], status = status == 'q' and 'p' or status, at = at, actor = actor,
+  local change = {type = args[2], recipient = args[3], status = status == 'q' and 'p' or status, at = at,
+    received = received, actor = actor,
     origin = args[4], told = args[5], until_s = until_s, promised = status == 'q', log = keys[2], origins = keys[3],
     sequence = sequence, writes = {}}
   if is_declined(change, condition, before, #args - campaign + 1) then return {'declined'} end

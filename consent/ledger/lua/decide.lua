@@ -8,17 +8,18 @@
 --   a question takes nobody off the opt-out list, only an opt-in does
 --   no opt-out is late against a question, whatever its instant: nothing was said since that would outweigh it
 --   nor is her own against an opt-in that would have been refused if it had been known: by `subscribe`, or by a list
---   and such a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
+--   nor any against an opt-in of an instant that its own receiver had not come to: there a clock is ahead
+--   and a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
 --
--- change: type, recipient, status, at, actor, origin (its text), told; of a question until_s and promised; keys: log,
+-- change: type, recipient, status, at, received (nil in a list), actor, origin (its text), told; of a question until_s and promised; keys: log,
 -- origins; and, as they come about, sequence (of the recipient's last event), writes (state fields and values, for one
 -- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
 local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
 
 local function yields(before, change)
-  if change.status ~= 'o' then return false end
-  return before.status == 'p' or
-    (change.actor == 'r' and before.status == 'i' and (before.actor == 'A' or before.actor == 'i'))
+  if change.status ~= 'o' or before.status == 'o' then return false end
+  return before.status == 'p' or (change.received and before.at > change.received) or
+    (change.actor == 'r' and (before.actor == 'A' or before.actor == 'i'))
 end
 
 local function is_late(before, change)
