@@ -15,6 +15,7 @@ from consent.model import (
     Source,
     SourceId,
 )
+from consent.short_codes import short_code_of
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -53,24 +54,27 @@ class Directory:
             {endpoint.id: endpoint for endpoint in endpoints},
             {account.api_key.lower(): account for account in known if account.api_key},
             _grouped(listed, lambda campaign: campaign.account),
-            _grouped(listed, lambda campaign: (campaign.account, campaign.short_code)),
+            _grouped(listed, lambda campaign: (campaign.account, short_code_of(campaign.short_code))),
         )
 
     def campaigns_of(self, account: AccountId) -> tuple[Campaign, ...]:
         return self._by_account.get(account, ())
 
     def campaigns_at(self, account: AccountId, short_code: str) -> tuple[Campaign, ...]:
-        """Those that a text to `short_code` reaches."""
-        return self._by_short_code.get((account, short_code), ())
+        """Those that a text to `short_code` reaches, however it and theirs are written."""
+        return self._by_short_code.get((account, short_code_of(short_code)), ())
 
     def campaign(self, account: AccountId, campaign: CampaignId) -> Campaign | None:
         return self.campaigns.get((account, campaign))
 
     def with_forerunners(self, campaign: Campaign) -> tuple[CampaignId, ...]:
-        """The campaign, and those that webhooks made for its short code before anybody registered it: a STOP from that
-        time holds for the short code, whatever campaign it belongs to now."""
-        here = self.campaigns_at(campaign.account, campaign.short_code) if campaign.short_code else ()
-        return (campaign.id, *(each.id for each in here if each.discovered and each.id != campaign.id))
+        """The campaign, and the one that a text made of its short code before anybody registered it: a STOP from that
+        time holds for the short code, whatever campaign it belongs to now. What an N301 or N302 made is no forerunner,
+        even at the same short code: it is another campaign of the provider's."""
+        found = self.campaign(campaign.account, CampaignId(short_code_of(campaign.short_code)))
+        if found is None or not found.discovered or found.id == campaign.id:
+            return (campaign.id,)
+        return (campaign.id, found.id)
 
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)

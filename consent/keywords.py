@@ -8,8 +8,9 @@ In this order, and the first that speaks decides:
     sentence   one sentence or line of a longer message is one       "I moved away. STOP"
     words      keywords and courtesies, nothing else                 "start, no wait, stop"  "please cancel"
     phrase     what a reasonable person reads as revocation          "take me off your list"
+    clause     a plain opt-out between commas, dashes or the like    "I'm not interested, STOP"
 
-Only `exact` and `alias` opt in; all six opt out, and an opt-out wins where both occur. Where there is doubt she is
+Only `exact` and `alias` opt in; all seven opt out, and an opt-out wins where both occur. Where there is doubt she is
 out, and `review` asks an operator to look: a lost STOP is a lawsuit. What is not doubt but plain English must stay an
 ordinary text: "don't stop", "we have to STOP this bill" (https://github.com/ProgressiveCoders/Spoke/issues/1016).
 Letters of other alphabets that look Latin are not taken for Latin ones: who mixes them is not a hurried reader.
@@ -23,7 +24,7 @@ from consent.locales import DEFAULT_PACKS
 from consent.model import CampaignId
 from consent.rules import (
     Help,
-    OneCampaign,
+    NamedCampaigns,
     OptIn,
     OptOut,
     Other,
@@ -39,8 +40,9 @@ from consent.spelling import LONGEST, normalise, words_of
 
 __all__ = [
     "DEFAULT_PACKS",
+    "Aliases",
     "Help",
-    "OneCampaign",
+    "NamedCampaigns",
     "OptIn",
     "OptOut",
     "Other",
@@ -55,18 +57,24 @@ __all__ = [
     "rules",
 ]
 
+Aliases = Mapping[str, tuple[CampaignId, ...]]
+"""By a keyword, normalised: the campaigns that have it."""
+
 _MOST_FURTHER_WORDS = 5
 _NEGATED_WITHIN_WORDS = 4
 _OTHER = Other()
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|[\r\n]+")
+# A hyphen with letters on both sides parts no clauses ("non-stop"), nor a colon without a space (an address).
+_CLAUSE_END = re.compile(rf"{_SENTENCE_END.pattern}|[,;，；、—]|[:：](?=\s)|--|\s[-–]|[-–]\s")
+_QUOTE = re.compile(r'["“”„«»]')
+_QUOTES = ' "“”„«»'
 
 # An iPhone sends a reaction as a text that quotes ours, and ours often ends in "STOP".
 # https://www.ithinkdiff.com/apple-take-credit-emoji-reactions-android/
 _REACTION = re.compile(r"\s*(?:Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned) “.*”\s*", re.DOTALL)
 
 
-def judge(text: str, rules: Rules, aliases: Mapping[str, CampaignId]) -> Verdict:
-    """`aliases`: the keywords of the account's campaigns, normalised."""
+def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
     words = words_of(text)
     said = " ".join(words)
     known = rules.exact.get(said)
@@ -80,11 +88,12 @@ def judge(text: str, rules: Rules, aliases: Mapping[str, CampaignId]) -> Verdict
         or _sentence(text, rules)
         or _bare_words(words, rules)
         or _phrase(said, rules)
+        or _clause(text[:LONGEST], rules)
         or _OTHER
     )
 
 
-def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Mapping[str, CampaignId]) -> Verdict | None:
+def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Aliases) -> Verdict | None:
     verdict = _named(words, rules, aliases)
     if verdict is None:
         polite = _named(_without_courtesies(words, rules), rules, aliases)
@@ -92,16 +101,17 @@ def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Mapping[str
     return verdict
 
 
-def _named(words: Sequence[str], rules: Rules, aliases: Mapping[str, CampaignId]) -> OptOut | OptIn | None:
+def _named(words: Sequence[str], rules: Rules, aliases: Aliases) -> OptOut | OptIn | None:
+    """A keyword that campaigns share opts out of all of them, and in to the first alone."""
     for length in (1, 2):
         verb, alias = " ".join(words[:length]), " ".join(words[length:])
         if alias in aliases:
-            scope, keyword, rule = OneCampaign(aliases[alias]), f"{verb} {alias}".upper(), f"alias:{verb}"
+            named, keyword, rule = aliases[alias], f"{verb} {alias}".upper(), f"alias:{verb}"
             match rules.exact.get(verb):
                 case OptOut():
-                    return OptOut(scope, keyword, rule)
+                    return OptOut(NamedCampaigns(named), keyword, rule)
                 case OptIn():
-                    return OptIn(scope, keyword, rule)
+                    return OptIn(NamedCampaigns(named[:1]), keyword, rule)
     return None
 
 
@@ -161,4 +171,15 @@ def _phrase(said: str, rules: Rules) -> OptOut | None:
             return verdict
         if before[-1] not in rules.negations:
             return replace(verdict, rule=f"{verdict.rule} negated", review=True)
+    return None
+
+
+def _clause(text: str, rules: Rules) -> OptOut | None:
+    """Only plain opt-outs, and an operator should look: "Cancel, I can't make it" must stay an ordinary text. Quotes
+    count around the first word alone: what else is quoted is somebody else's, often ours."""
+    quoted = _QUOTE.split(text.lstrip(_QUOTES), maxsplit=1)[0]
+    for clause in (quoted, *_CLAUSE_END.split(text)):
+        said = " ".join(_without_courtesies(words_of(clause), rules))
+        if said in rules.openings:
+            return replace(rules.openings[said], rule=f"clause:{said}", review=True)
     return None

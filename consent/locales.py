@@ -60,6 +60,7 @@ PACKS: Mapping[str, Pack] = {
             *("optout", "remove", "td"),  # AWS; "optout" Twilio too
             "unsub",  # Plivo
             *("stop2quit", "stop 2 quit", "stop to quit", "stop quit"),  # Spoke: people copy "STOP2quit" from the text
+            *("stop2end", "stop 2 end", "stop2cancel", "stop 2 cancel"),  # likewise
         ),
         opt_out_all=("stop all", "stopall"),  # Telnyx, Plivo; "stopall" Twilio too
         openings=("stop", "unsubscribe", "unsub", "opt out", "optout", "revoke"),
@@ -77,6 +78,8 @@ PACKS: Mapping[str, Pack] = {
             *("opt me out", "unsubscribe me", "want to unsubscribe", "want to opt out"),
             *("dont text me", "do not text me", "dont message me", "do not message me"),
             *("no more texts", "no more messages", "leave me alone"),
+            *("never text me again", "never message me again", "never contact me again"),  # FCC
+            *("revoke my consent", "revoke consent", "withdraw my consent"),  # FCC
         ),
         doubtful=("wrong number",),  # whoever reads it now never consented: the number may have a new owner
         opt_in=("start", "unstop", "subscribe", "resume", "resume all"),  # Twilio, Ring, Plivo
@@ -91,6 +94,7 @@ PACKS: Mapping[str, Pack] = {
         courtesies=(
             *("please", "pls", "plz", "kindly", "thanks", "thank", "you", "thx", "sorry", "hi", "hello", "hey"),
             *("ok", "okay", "now", "just", "no", "wait"),
+            *("fuck", "fucking", "off"),  # no courtesies, and change as little
         ),
         negations=("not", "dont", "never", "cant", "cannot", "wont", "didnt", "doesnt", "non"),
     ),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from consent.errors import Refused
 from consent.model import Msisdn
+from consent.short_codes import IN_FRONT
 
 LONGEST = 64
 """Characters of a sender that we look at, and at most keep."""
@@ -21,9 +22,6 @@ _E164 = re.compile(r"\+?([1-9][0-9]{6,14})")
 _LONGEST_NAME = 11
 """An alphanumeric sender has at most 11 characters: https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id"""
 
-# RFC 3966 writes "tel:"; Twilio puts the channel in front; "%2B" is a "+" that was escaped twice.
-# https://www.twilio.com/docs/whatsapp/api
-_IN_FRONT = re.compile(r"\A(?:(?:tel:|sms:|rcs:|whatsapp:|%2B)\s*)+", re.IGNORECASE)
 _IN_WORDS = re.compile(r"(?<![0-9])[1-9][0-9]{6,14}(?![0-9])")
 
 
@@ -80,7 +78,7 @@ def _tidied(raw: str) -> str:
     """
     printable = "".join(filter(str.isprintable, unicodedata.normalize("NFKC", raw)))
     dialled = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in printable)
-    return _IN_FRONT.sub("", dialled.strip())[:LONGEST].strip()
+    return IN_FRONT.sub("", dialled.strip())[:LONGEST].strip()
 
 
 def _dialled(text: str) -> str:

@@ -12,7 +12,7 @@ from consent.locales import DEFAULT_PACKS, PACKS, Pack
 from consent.model import CampaignId
 from consent.spelling import normalise
 
-_READING = 1
+_READING = 2
 """Raise it when consent/keywords.py reads a message differently: it is part of `Rules.version`."""
 
 
@@ -27,11 +27,13 @@ class ReachedCampaigns:
 
 
 @dataclass(frozen=True, slots=True)
-class OneCampaign:
-    campaign: CampaignId
+class NamedCampaigns:
+    """Those that have the keyword: one, or for an opt-out all that share it."""
+
+    campaigns: tuple[CampaignId, ...]
 
 
-Scope = WholeAccount | ReachedCampaigns | OneCampaign
+Scope = WholeAccount | ReachedCampaigns | NamedCampaigns
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from consent.values import value
 from receiver.aliases import aliases_of
 from receiver.codecs.identity import is_digest
 from receiver.parts import HeldPart, group_of, joined
-from receiver.reach import Reach, only_campaign_at, reach_of, short_code_of
+from receiver.reach import Reach, only_campaign_at, reach_of, texted_at
 from receiver.reports import ConsentReported, Hint, ReceiptReported, Report, TextPart, TextReceived
 
 _MINUTE = 60_000
@@ -165,7 +165,7 @@ def _ruling_on(
     text: str, to: str, hint: Hint, source: Source, directory: Directory, rules: Rules, *, is_odd: bool
 ) -> _Ruling:
     """Without `detail` where that is to hold the text itself."""
-    code, account = short_code_of(to), source.account
+    code, account = texted_at(to), source.account
     verdict = _heeding(hint, judge_text(text, rules, aliases_of(directory, account, code)), text, source)
     origin = _by_text(source, verdict)
     match verdict:

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from consent.directory import Directory
-from consent.keywords import OneCampaign, ReachedCampaigns, WholeAccount
+from consent.keywords import NamedCampaigns, ReachedCampaigns, Scope
 from consent.model import AccountId, Campaign, CampaignId
+from consent.short_codes import short_code_of
 
-_LONGEST_CODE = 32
+_NAMELESS = "unknown"
+"""What was texted where a webhook does not say, or says nothing that could be an id."""
 
 
 class Reach(NamedTuple):
@@ -15,12 +17,10 @@ class Reach(NamedTuple):
     """Those among them that are to be registered first."""
 
 
-def reach_of(
-    scope: WholeAccount | ReachedCampaigns | OneCampaign, *, short_code: str, account: AccountId, directory: Directory
-) -> Reach:
+def reach_of(scope: Scope, *, short_code: str, account: AccountId, directory: Directory) -> Reach:
     """Never empty: an opt-out at a number that nobody registered holds for that number."""
-    if isinstance(scope, OneCampaign):
-        return Reach((scope.campaign,))
+    if isinstance(scope, NamedCampaigns):
+        return Reach(scope.campaigns)
     here = Reach(_ids(directory.campaigns_at(account, short_code)))
     if not here.campaigns:
         here = _unregistered(short_code, account, directory)
@@ -36,11 +36,9 @@ def only_campaign_at(short_code: str, account: AccountId, directory: Directory) 
     return Reach(_ids(here)) if len(here) == 1 else Reach()
 
 
-def short_code_of(to: str) -> str:
+def texted_at(to: str) -> str:
     """The number that was texted, as campaigns are registered at it. It may become the id of a campaign."""
-    if to.isalnum() and len(to) <= _LONGEST_CODE:
-        return to
-    return "".join(filter(str.isalnum, to))[:_LONGEST_CODE] or "unknown"
+    return short_code_of(to) or _NAMELESS
 
 
 def _unregistered(short_code: str, account: AccountId, directory: Directory) -> Reach:

@@ -40,8 +40,9 @@ class Lookup:
     async def one(
         self, account: AccountId, campaigns: Sequence[CampaignId], msisdn: Msisdn, *, now: UnixMs
     ) -> Known | None:
-        """What was decided last in any of the campaigns. None where nothing is known: the number was never seen, or
-        never answered the one question it was asked."""
+        """What was decided in the first of the campaigns, unless an opt-out in one of the others, its forerunners, is
+        as new: they have no other say. None where nothing is known: the number was never seen, or never answered the
+        one question it was asked."""
         questions = [command for campaign in campaigns for command in self._questions(account, campaign, (msisdn,))]
         return _known(await self._reads.ask(questions), now)
 
@@ -87,11 +88,13 @@ def _status(packed: bytes, now: UnixMs) -> Status:
 
 
 def _known(packed: Sequence[bytes | None], now: UnixMs) -> Known | None:
-    states = [unpack_state(each, _NOT_READ, is_odd=False) for each in packed if each is not None]
-    told = [state for state in states if state.status_at(now) is not Status.UNKNOWN]
+    """Of the campaign's own state and those of its forerunners. A question there took nobody off the opt-out list."""
+    own, *before = [each and unpack_state(each, _NOT_READ, is_odd=False) for each in packed]
+    status = own.status_at(now) if own else Status.UNKNOWN
+    told = [(own, status)] if own and status is not Status.UNKNOWN else []
+    told += [(state, Status.OPTED_OUT) for state in before if state and state.opted_out_at is not None]
     if not told:
         return None
-    state = max(told, key=lambda state: (state.decides_at, state.status_at(now) is Status.OPTED_OUT))
-    status = state.status_at(now)
+    state, status = max(told, key=lambda one: (one[0].decides_at, one[1] is Status.OPTED_OUT))
     since = {Status.OPTED_IN: state.opted_in_at, Status.OPTED_OUT: state.opted_out_at}.get(status)
     return Known(status, state.actor, since or state.decides_at, state.sequence)

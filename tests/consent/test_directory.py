@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from consent.directory import Directory
 from consent.model import (
     Account,
@@ -85,6 +87,28 @@ def test_a_campaign_has_forerunners_where_webhooks_knew_its_short_code_first() -
     assert directory.with_forerunners(campaign) == ("1", "123456")
     assert directory.with_forerunners(found) == ("123456",)
     assert directory.with_forerunners(nameless) == ("3",)
+
+
+def test_a_campaign_of_a_postback_is_no_forerunner_of_another_at_its_short_code() -> None:
+    told = replace(a_campaign(ACME, "77", short_code="123456"), discovered=True)
+    campaign = a_campaign(ACME, "1", short_code="123456")
+
+    directory = Directory.of(1, campaigns=[told, campaign])
+
+    assert directory.with_forerunners(campaign) == ("1",)
+
+
+@pytest.mark.parametrize("registered", ["18005551212", "+18005551212", "+1 (800) 555-1212"])
+def test_a_number_is_found_however_it_was_registered(registered: str) -> None:
+    found = replace(a_campaign(ACME, "18005551212", short_code="18005551212"), discovered=True)
+    campaign = a_campaign(ACME, "a", short_code=registered)
+
+    directory = Directory.of(1, campaigns=[found, campaign, a_campaign(ACME, "b", short_code="")])
+
+    assert directory.campaigns_at(ACME, "18005551212") == (found, campaign)
+    assert directory.campaigns_at(ACME, registered) == (found, campaign)
+    assert directory.with_forerunners(campaign) == ("a", "18005551212")
+    assert campaign.short_code == registered
 
 
 def test_a_source_is_found_by_its_token_and_by_its_name() -> None:

@@ -1,15 +1,14 @@
 """Is every opt-out heard, and does ordinary English stay ordinary?"""
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.keywords import (
     DEFAULT_PACKS,
+    Aliases,
     Help,
-    OneCampaign,
+    NamedCampaigns,
     OptIn,
     OptOut,
     Other,
@@ -26,7 +25,7 @@ from consent.model import CampaignId
 RULES = rules()
 EVERY_PACK = rules(tuple(PACKS))
 PIZZA, DEALS, NUMBERED = CampaignId("c1"), CampaignId("c2"), CampaignId("c3")
-ALIASES: Mapping[str, CampaignId] = {"pizza": PIZZA, "hot deals": DEALS, "777": NUMBERED}
+ALIASES: Aliases = {"pizza": (PIZZA,), "hot deals": (DEALS,), "777": (NUMBERED,)}
 
 WORDS = (
     *("stop", "start", "all", "please", "don't", "not", "never", "remove", "me", "take", "off", "your", "list"),
@@ -67,6 +66,8 @@ def out(keyword: str, rule: str, *, review: bool = False) -> OptOut:
         ("Stopp", "STOPP"),
         ("stop2quit", "STOP2QUIT"),
         ("STOP 2 QUIT", "STOP 2 QUIT"),
+        ("STOP2END", "STOP2END"),
+        ("Stop 2 end", "STOP 2 END"),
         ("stop=quit", "STOP QUIT"),
         ("Detener", "DETENER"),
         ("SALIR", "SALIR"),
@@ -105,11 +106,18 @@ def test_stopall_is_one_word_too() -> None:
     ],
 )
 def test_a_campaigns_own_keyword_narrows_the_opt_out(text: str, campaign: CampaignId, keyword: str, rule: str) -> None:
-    assert verdict(text) == OptOut(OneCampaign(campaign), keyword, rule)
+    assert verdict(text) == OptOut(NamedCampaigns((campaign,)), keyword, rule)
+
+
+def test_a_keyword_of_several_campaigns_opts_out_of_all_and_in_to_the_first() -> None:
+    shared: Aliases = {"pizza": (PIZZA, DEALS)}
+
+    assert judge("STOP PIZZA", RULES, shared) == OptOut(NamedCampaigns((PIZZA, DEALS)), "STOP PIZZA", "alias:stop")
+    assert judge("START PIZZA", RULES, shared) == OptIn(NamedCampaigns((PIZZA,)), "START PIZZA", "alias:start")
 
 
 def test_an_alias_cannot_take_a_keyword_away() -> None:
-    assert judge("stop all", RULES, {"all": PIZZA}) == OptOut(WholeAccount(), "STOP ALL", "all:stop all")
+    assert judge("stop all", RULES, {"all": (PIZZA,)}) == OptOut(WholeAccount(), "STOP ALL", "all:stop all")
 
 
 @pytest.mark.parametrize("text", ["STOP 12345", "unsubscribe 4", "stop texting 07911 123456"])
@@ -123,6 +131,7 @@ def test_digits_that_name_no_campaign_opt_out_and_ask_for_a_look(text: str) -> N
 
 
 def test_the_rule_for_digits_names_them() -> None:
+    assert verdict("STOP - John Smith, 12 Main Street") == out("STOP", "prefix:stop digits", review=True)
     assert verdict("STOP 12345") == out("STOP", "prefix:stop digits", review=True)
 
 
@@ -174,6 +183,36 @@ def test_a_sentence_of_its_own_in_a_longer_message_opts_out(text: str) -> None:
     assert verdict(text) == out("STOP", "sentence:stop")
 
 
+@pytest.mark.parametrize(
+    ("text", "keyword"),
+    [
+        ("STOP, I never signed up for this and I'm reporting you", "STOP"),
+        ("STOP - John Smith, 12 Main Street, Springfield", "STOP"),
+        ("STOP--I never signed up for this nonsense of yours", "STOP"),
+        ("STOP- John Smith of 12 Main Street, Springfield", "STOP"),
+        ("STOP — I never signed up for this and I'm reporting you", "STOP"),
+        ("Stop; I never signed up for this nonsense of yours", "STOP"),
+        ("Stop: whoever you are, I am at work and busy", "STOP"),
+        ('"STOP" I never signed up for this nonsense of yours', "STOP"),
+        ("“Stop” I never signed up for this nonsense of yours", "STOP"),
+        ("Please stop, I have asked you so many times by now", "STOP"),
+        ("I'm not interested, STOP", "STOP"),
+        ("i want out, STOP", "STOP"),
+        ("I am not interested in any of this - unsubscribe", "UNSUBSCRIBE"),
+        ("Revoke, I never signed up for this and I'm reporting you", "REVOKE"),
+        ("I've had quite enough of this, opt-out", "OPT OUT"),
+    ],
+)
+def test_a_clause_of_its_own_opts_out_and_asks_for_a_look(text: str, keyword: str) -> None:
+    assert verdict(text) == out(keyword, f"clause:{keyword.lower()}", review=True)
+
+
+def test_a_clause_may_mean_the_whole_account() -> None:
+    said = verdict("STOPALL, I never signed up for this and I'm reporting you")
+
+    assert said == OptOut(WholeAccount(), "STOPALL", "clause:stopall", review=True)
+
+
 @pytest.mark.parametrize("text", ["start stop", "Start. No, wait, stop!", "help stop", "yes stop", "no stop please"])
 def test_an_opt_out_wins_over_other_keywords_in_the_same_text(text: str) -> None:
     found = verdict(text)
@@ -181,6 +220,10 @@ def test_an_opt_out_wins_over_other_keywords_in_the_same_text(text: str) -> None
     assert isinstance(found, OptOut)
     assert found.keyword == "STOP"
     assert not found.review
+
+
+def test_a_curse_around_stop_is_a_stop() -> None:
+    assert verdict("Fuck off stop") == out("STOP", "prefix:stop")
 
 
 def test_stop_then_start_is_an_opt_out_too() -> None:
@@ -210,6 +253,9 @@ def test_courtesies_around_a_weaker_word_opt_out_and_ask_for_a_look(text: str) -
         ("Hey, can you stop texting me?", "can you stop texting"),
         ("I did not sign up for this, remove me", "remove me"),
         ("never mind. take me off", "take me off"),
+        ("I revoke my consent", "revoke my consent"),
+        ("I hereby withdraw my consent to all of this", "withdraw my consent"),
+        ("never text me again", "never text me again"),
     ],
 )
 def test_what_a_reasonable_person_reads_as_revocation_opts_out(text: str, phrase: str) -> None:
@@ -243,6 +289,18 @@ def test_a_negation_some_words_before_a_phrase_is_doubt_and_doubt_opts_out() -> 
         "Count me in! We have got to STOP this terrible bill from passing!!",
         "help stop this bill",
         "cancel my appointment tuesday",
+        "Cancel, I can't make it on Tuesday",
+        "End, of story",
+        "Quit, that's funny",
+        "yes, stop by tomorrow",
+        "stop by at 5",
+        "stop by, the kids are at home and dinner is at six",
+        "non-stop, please",
+        "it was non-stop, from the morning until the end of it",
+        "don't stop, I like these so very much indeed",
+        "next stop: Boston, and we are nearly there already",
+        "see http://example.com/a:stop for more",
+        "I do not revoke my consent",
         "end of month works",
         "I quit smoking",
         "remove the old one",
@@ -278,7 +336,7 @@ def test_a_narrow_list_opts_in(word: str) -> None:
 
 
 def test_start_and_a_campaigns_keyword_opts_in_to_that_one() -> None:
-    assert verdict("Start Pizza") == OptIn(OneCampaign(PIZZA), "START PIZZA", "alias:start")
+    assert verdict("Start Pizza") == OptIn(NamedCampaigns((PIZZA,)), "START PIZZA", "alias:start")
 
 
 @pytest.mark.parametrize(

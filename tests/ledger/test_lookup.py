@@ -131,3 +131,33 @@ async def test_in_a_tie_between_campaigns_the_opt_out_counts(lookup: Lookup, led
     await ledger.apply(a_stop(campaigns=(OTHER,)))
 
     assert await lookup.many(ACME, (ALERTS, OTHER), [ANN], now=NOON) == [Status.OPTED_OUT]
+
+
+async def test_a_forerunner_opts_nobody_in(lookup: Lookup, ledger: Ledger) -> None:
+    """She left the campaign, and was opted in at its short code's forerunner later: that is about the forerunner."""
+    await ledger.apply(a_stop(campaigns=(ALERTS,)))
+    await ledger.apply(a_start(campaigns=(OTHER,), at=LATER))
+    await ledger.apply(a_start(msisdn=BOB, campaigns=(OTHER,)))
+
+    known = await lookup.one(ACME, (ALERTS, OTHER), ANN, now=LATER)
+
+    assert known == Known(Status.OPTED_OUT, Actor.RECIPIENT, NOON, 1)
+    assert await lookup.one(ACME, (ALERTS, OTHER), BOB, now=LATER) is None
+    assert await lookup.many(ACME, (ALERTS, OTHER), [ANN, BOB], now=LATER) == [Status.OPTED_OUT, Status.UNKNOWN]
+
+
+async def test_an_opt_in_since_then_outweighs_the_stop_of_a_forerunner(lookup: Lookup, ledger: Ledger) -> None:
+    await ledger.apply(a_stop(campaigns=(OTHER,)))
+    await ledger.apply(a_start(campaigns=(ALERTS,), at=LATER))
+
+    assert await lookup.many(ACME, (ALERTS, OTHER), [ANN], now=LATER) == [Status.OPTED_IN]
+
+
+async def test_a_question_in_a_forerunner_takes_nobody_off_its_opt_out_list(lookup: Lookup, ledger: Ledger) -> None:
+    await ledger.apply(a_stop(campaigns=(OTHER,), origin=an_origin(Actor.ACCOUNT)))
+    await ledger.apply(a_question(campaigns=(OTHER,), at=NOON + 1000))
+    await ledger.apply(a_question(msisdn=BOB, campaigns=(OTHER,), at=NOON + 1000))
+
+    statuses = await lookup.many(ACME, (ALERTS, OTHER), [ANN, BOB], now=UnixMs(NOON + 2000))
+
+    assert statuses == [Status.OPTED_OUT, Status.UNKNOWN]

@@ -129,11 +129,12 @@ def test_everything_about_a_stop_is_recorded() -> None:
         ("STOP", "123456", ("pizza", "salad")),
         ("STOP", "96167", ("news",)),
         ("STOP", "+96167", ("news",)),
+        ("STOP", "whatsapp:+96167", ("news",)),
         ("STOP ALL", "96167", ("news", "pizza", "salad")),
         ("STOP salad", "96167", ("salad",)),
         ("STOP PIZZA", "123456", ("pizza",)),
         ("STOP PIZZA", "96167", ("news",)),
-        ("STOP PIZZA", "555555", ("news",)),
+        ("STOP PIZZA", "555555", ("news", "pizza")),
         ("stop The News", "123456", ("news",)),
     ],
 )
@@ -143,6 +144,15 @@ def test_a_stop_reaches_the_campaigns_it_means(text: str, to: str, campaigns: tu
     assert verdict.changes[0].type is EventType.OPTED_OUT
     assert verdict.changes[0].campaigns == campaigns
     assert verdict.discovered == ()
+
+
+def test_a_keyword_that_campaigns_share_at_a_number_stops_all_of_them_and_starts_one() -> None:
+    slices = replace(PIZZA, id=CampaignId("slices"), keywords=("pizza", "PIZZA!"))
+    shared = Directory.of(1, campaigns=(slices, *DIRECTORY.campaigns.values()))
+
+    assert the_change(a_text("STOP PIZZA"), shared).campaigns == ("pizza", "slices")
+    assert the_change(a_text("START PIZZA"), shared).campaigns == ("pizza",)
+    assert the_change(a_text("START PIZZA", to="96167"), shared).campaigns == ("news",)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +178,15 @@ def test_a_number_that_nobody_registered_is_discovered(text: str) -> None:
     new = Campaign(account=ACME, id=CampaignId("555555"), short_code="555555", discovered=True)
     assert verdict.discovered == (new,)
     assert verdict.changes[0].campaigns == ("555555",)
+
+
+@pytest.mark.parametrize("registered", ["+18005551212", "1 800 555 1212"])
+@pytest.mark.parametrize("to", ["18005551212", "+1 (800) 555-1212", "whatsapp:+18005551212"])
+def test_a_number_is_the_same_however_it_was_registered_or_texted(registered: str, to: str) -> None:
+    verdict = judged(a_text("STOP", to=to), Directory.of(1, campaigns=(replace(PIZZA, short_code=registered),)))
+
+    assert verdict.changes[0].campaigns == ("pizza",)
+    assert verdict.discovered == ()
 
 
 def test_stop_all_holds_for_an_unregistered_number_too() -> None:
@@ -456,15 +475,15 @@ def test_keywords_are_normalised_once_for_as_long_as_the_registry_stays() -> Non
     first = aliases_of(DIRECTORY, ACME, "123456")
 
     assert aliases_of(DIRECTORY, ACME, "123456") is first
-    assert first == {"pizza": "pizza", "salad": "salad", "the news": "news"}
-    assert aliases_of(DIRECTORY, ACME, "96167")["pizza"] == "news"
+    assert first == {"pizza": ("pizza",), "salad": ("salad",), "the news": ("news",)}
+    assert aliases_of(DIRECTORY, ACME, "96167")["pizza"] == ("news",)
 
 
 def test_a_changed_registry_is_noticed_however_often_it_changes() -> None:
     for version in range(1500):
         campaign = replace(PIZZA, keywords=(f"k{version}",))
 
-        assert aliases_of(Directory.of(version, campaigns=(campaign,)), ACME, "123456") == {f"k{version}": "pizza"}
+        assert aliases_of(Directory.of(version, campaigns=(campaign,)), ACME, "123456") == {f"k{version}": ("pizza",)}
 
 
 @given(

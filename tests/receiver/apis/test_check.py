@@ -237,6 +237,17 @@ async def test_no_number_is_logged(here: Served, caplog: pytest.LogCaptureFixtur
     assert ANN not in caplog.text
 
 
+async def test_an_opt_in_before_the_campaign_was_registered_undoes_no_stop_in_it(here: Served) -> None:
+    await here.ledger.apply(a_stop(campaigns=(STRICT,)))
+    await here.ledger.apply(a_start(campaigns=(FORERUNNER,), at=1_403_893_893_000 * 2))
+
+    one = await here.get(f"/v1/consent/{STRICT}/{ANN}")
+    many = await here.post(MANY, json={"campaign": STRICT, "msisdns": [ANN]})
+
+    assert (one.json["status"], one.json["may_text"]) == ("opted_out", False)
+    assert many.json["results"] == [{"msisdn": ANN, "may_text": False, "status": "opted_out"}]
+
+
 async def test_a_stop_at_a_short_code_holds_for_the_campaign_that_is_registered_there_later(here: Served) -> None:
     await here.ledger.apply(a_start(campaigns=(STRICT,)))
     await here.ledger.apply(a_stop(campaigns=(FORERUNNER,)))
