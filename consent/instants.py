@@ -1,12 +1,14 @@
-"""When does a provider say that it was? Its many ways to write an instant, read as one."""
+"""When does a provider say that it was? Its many ways to write an instant, read as one, and the way back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from consent.model import UnixMs
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_IN_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 - to count from where no zone is given
+_EARLIEST, _LATEST = UnixMs(-62_135_596_800_000), UnixMs(253_402_300_799_999)
+"""From year 1 to the end of 9999: what lies beyond has no date."""
 
 
 def read_instant(text: str) -> UnixMs | None:
@@ -17,11 +19,16 @@ def read_instant(text: str) -> UnixMs | None:
     except ValueError:
         return None
     since = moment - (_EPOCH if moment.tzinfo else _EPOCH_IN_UTC)
-    if since.days < 0:
-        return None
-    return UnixMs((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
+    at = UnixMs((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
+    # An offset may lead out of the years that its date lies in: "9999-12-31T23:59:59-14:00".
+    return at if 0 <= at <= _LATEST else None
 
 
 # What comes in one second bears one stamp.
 instant = lru_cache(maxsize=1024)(read_instant)
 """`read_instant`, for who is told of what happens now."""
+
+
+def moment_of(at: UnixMs) -> datetime:
+    """In UTC, and the first or last there is for what lies beyond: what is stored must be told, whatever its date."""
+    return _EPOCH + timedelta(milliseconds=min(max(at, _EARLIEST), _LATEST))

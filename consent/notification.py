@@ -13,20 +13,18 @@ An odd number (not E.164) adds `"odd_number": true`. Pure: the same event and di
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import orjson
 
 from consent.directory import Directory
+from consent.instants import moment_of
 from consent.model import Event, UnixMs
 
 DETAIL_NAMES = {"message": "message", "endpoint": "endpoint", "consent": "evidence", "api": "response"}
 """By the first word of the event's type: under which name its `detail` stands."""
 
 Json = str | int | bool | None | dict[str, "Json"] | Sequence["Json"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def notification(event: Event, directory: Directory) -> dict[str, Json]:
@@ -58,8 +56,8 @@ def _decoded(detail: str) -> Json:
 @lru_cache(maxsize=1024)
 def written(instant: UnixMs) -> str:
     """UTC. Providers stamp whole seconds: a fraction is written only where there is one."""
-    moment = _EPOCH + timedelta(milliseconds=instant)
-    precision = "milliseconds" if instant % 1000 else "seconds"
+    moment = moment_of(instant)
+    precision = "milliseconds" if moment.microsecond else "seconds"
     return moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 

@@ -13,7 +13,6 @@ We write the nine elements.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from html import escape
 from typing import Literal
@@ -22,7 +21,7 @@ from lxml import etree
 
 from consent import flat_xml
 from consent.errors import Refused, TooLarge
-from consent.instants import instant
+from consent.instants import instant, moment_of
 from consent.model import UnixMs
 from consent.safe_xml import parse
 from consent.values import value
@@ -30,7 +29,6 @@ from consent.values import value
 MAX_NOTIFICATIONS = 300
 
 _NOTIFICATION = "NOTIFICATION"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIDING = frozenset({"ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", "TIMESTAMP", "SUBID"})
 """Two answers to one of these are no answer."""
 
@@ -126,7 +124,7 @@ def _nodes(root: etree._Element) -> list[etree._Element]:
 def _notification(fields: dict[str, str]) -> Postback | Other:
     origin, code = fields.pop("ORIGIN", "").upper(), fields.pop("CODE", "").upper()
     match code:
-        case "N301" | "N302" if origin in {"SUB", ""}:
+        case "N301" | "N302" if origin in {"SUB", ""} or fields.get("MOBILE"):
             return _postback(code, fields)
         case "" if not origin:
             raise Refused("the notification has neither ORIGIN nor CODE")
@@ -199,7 +197,7 @@ def _name(tag: str) -> str:
 
 
 def _written(timestamp: UnixMs) -> str:
-    return (_EPOCH + timedelta(seconds=timestamp // 1000)).isoformat()
+    return moment_of(timestamp).replace(microsecond=0).isoformat()
 
 
 def _escaped(text: str) -> str:

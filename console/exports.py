@@ -6,18 +6,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from consent.ledger import Bulk, Store
-from consent.model import AccountId, CampaignId, Status
+from consent.ledger import Bulk, Listed, Store
+from consent.model import AccountId, CampaignId, Status, UnixMs
 from console import rolls
 from console.progress import Shown
 from console.rolls import Format
 
 EXPORTED = (Status.OPTED_OUT, Status.OPTED_IN)
-"""A question that nobody answered yet is no consent, and no list could ask it again."""
+"""A question that nobody answered yet is no consent, and no list could ask it again. Whoever was out before it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ async def export(store: Store, wanted: Wanted, out: TextIO, *, format: Format, s
     counts: Counter[Status] = Counter()
     out.write(rolls.header(format))
     async for found in Bulk(store).listed(wanted.accounts):
-        for listed in found:
+        for listed in map(_as_decided, found):
             status = listed.state.status
             if wanted.campaigns is not None and listed.campaign not in wanted.campaigns:
                 continue
@@ -47,6 +47,16 @@ async def export(store: Store, wanted: Wanted, out: TextIO, *, format: Format, s
         await asyncio.sleep(0)
     out.flush()
     return counts
+
+
+def _as_decided(listed: Listed) -> Listed:
+    """Who was out before she was asked stays on the opt-out list until she answers, so she is exported as out, since
+    then. The instant itself is gone, but for its second; in doubt the opt-out came at the end of that."""
+    state = listed.state
+    if state.status is not Status.PENDING or state.opted_out_at is None:
+        return listed
+    out = replace(state, status=Status.OPTED_OUT, decides_at=UnixMs(state.opted_out_at + 999), pending_until=None)
+    return listed._replace(state=out)
 
 
 @contextmanager

@@ -1,15 +1,12 @@
 """How is an instant told, and how a span? UTC, as providers and notifications write it. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from consent.model import UnixMs
+from consent.instants import moment_of as moment
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["for_people", "moment", "roughly", "written"]
+
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
-
-
-def moment(instant: UnixMs) -> datetime:
-    return _EPOCH + timedelta(milliseconds=instant)
 
 
 def written(instant: datetime) -> str:

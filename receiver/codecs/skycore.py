@@ -85,13 +85,13 @@ def _consent(told: Postback) -> ConsentReported:
 
 def _text(told: Other) -> TextReceived | None:
     said = told.fields
-    if not said.get("FROM") or not said.get("TO"):
+    if not said.get("FROM"):
         return None
     named = said.get("TRANSACTIONID") or said.get("TRACKINGID")
     return TextReceived(
         identity=f"mo:{named}" if named else _digest(told),
         sender=said["FROM"],
-        to=said["TO"],
+        to=said.get("TO", ""),  # a STOP is one wherever it went, and to refuse it would refuse its whole batch
         text=said.get("TEXT") or said.get("KEYWORD", ""),
         occurred_at=instant(said.get("RECEIVED") or said.get("TIMESTAMP", "")),
         kind=_TEXT_KINDS[told.code],

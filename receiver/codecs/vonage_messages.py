@@ -113,7 +113,13 @@ def _number(told: Document, name: str) -> str:
 
 
 def _text_in(told: Document) -> str:
-    return text_of(told.get("text")) or text_of(inside(told, "message", "content").get("text"))
+    """Typed, or the words on the button or in the list that she tapped: to her, "STOP" there is a STOP."""
+    return (
+        text_of(told.get("text"))
+        or text_of(inside(told, "button").get("text"))
+        or text_of(inside(told, "reply").get("title"))
+        or text_of(inside(told, "message", "content").get("text"))
+    )
 
 
 def _channel(said: dict[str, str]) -> str:

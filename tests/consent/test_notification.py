@@ -30,3 +30,8 @@ def test_whatever_a_text_holds_the_result_is_json_in_utf_8(text: str) -> None:
 def test_an_instant_is_written_in_utc_with_a_fraction_only_where_there_is_one() -> None:
     assert written(UnixMs(1_403_893_893_000)) == "2014-06-27T18:31:33Z"
     assert written(UnixMs(1_403_893_893_007)) == "2014-06-27T18:31:33.007Z"
+
+
+def test_an_instant_behind_the_last_year_is_told_as_its_end() -> None:
+    """One such date, once recorded, would otherwise hold up its number's deliveries and the feed for good."""
+    assert written(UnixMs(253_402_351_199_000)) == "9999-12-31T23:59:59.999Z"

@@ -77,6 +77,15 @@ def test_each_documented_shape_is_read(name: str, postback: Postback) -> None:
     assert decode(sample(name)) == (postback,)
 
 
+@pytest.mark.parametrize("origin", ["SMS_MO", "MMS_MO", "EMAIL_SUB", "something new"])
+def test_a_number_in_or_out_of_a_campaign_is_so_wherever_it_says_that_it_comes_from(origin: str) -> None:
+    assert decode(flat(ORIGIN=origin)) == (BARE,)
+
+
+def test_an_instant_behind_the_last_year_is_written_as_its_end() -> None:
+    assert b"<TIMESTAMP>9999-12-31T23:59:59+00:00<" in encode(replace(IN, timestamp=UnixMs(253_402_351_199_000)))
+
+
 def test_a_batch_is_read_in_its_order() -> None:
     first, text, last = decode(sample("b_batch"))
 
@@ -178,8 +187,8 @@ def test_other_notifications_pass_through(name: str, origin: str, code: str, fie
     assert (found.origin, found.code, found.fields[field]) == (origin, code, text)
 
 
-def test_a_subscription_code_of_another_origin_is_something_else() -> None:
-    assert isinstance(decode(flat(ORIGIN="EMAIL_SUB"))[0], Other)
+def test_a_subscription_code_of_another_origin_without_a_number_is_something_else() -> None:
+    assert isinstance(decode(flat(ORIGIN="EMAIL_SUB", MOBILE=""))[0], Other)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from consent.ledger import Ledger, Listed, Registry, Store
 from consent.ledger.bulk import Bulk
-from consent.model import Account, AccountId, Actor, CampaignId, ConsentState, Msisdn, Status, Via
+from consent.model import Account, AccountId, Actor, CampaignId, ConsentState, Msisdn, Question, Status, UnixMs, Via
 from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop, an_origin
 from tests.console.command_line import CommandLine
 
@@ -173,6 +173,38 @@ def test_an_export_is_imported_to_the_same_states(cli: CommandLine, tmp_path: Pa
             assert (state.status, state.decides_at) == (was.status, was.decides_at)
             assert (state.opted_in_at, state.opted_out_at) == (was.opted_in_at, was.opted_out_at)
             assert state.actor == (was.actor if was.status is Status.OPTED_OUT else Actor.IMPORT)
+
+
+def test_who_was_out_and_then_asked_is_exported_as_out_since_then(cli: CommandLine, tmp_path: Path) -> None:
+    question = Question(until=UnixMs(NOON + 3_600_000))
+    asked = a_change(Status.PENDING, at=NOON + 60_000, origin=an_origin(Actor.ACCOUNT), question=question)
+    cli.in_store(recorded(a_stop(origin=an_origin(Actor.ACCOUNT)), asked))
+    out = tmp_path / "out.csv"
+    cli.run("consent", "export", "--status", "opted_out", "-o", str(out))
+    cli.in_store(emptied)
+    cli.register(*KNOWN)
+
+    cli.json("consent", "import", str(out))
+
+    (state,) = everything(cli).values()
+    assert (state.status, state.opted_out_at) == (Status.OPTED_OUT, NOON)
+    assert state.decides_at // 1000 == NOON // 1000
+
+
+def test_opt_outs_move_to_a_campaign_that_was_registered_later(cli: CommandLine, tmp_path: Path) -> None:
+    """As docs/providers.md says it: "A campaign registered later"."""
+    cli.in_store(recorded(a_stop(), a_start(msisdn=BOB)))
+    out, moved = tmp_path / "optouts.ndjson", tmp_path / "moved.ndjson"
+    cli.run("consent", "export", "--account", ACME, "--campaign", ALERTS, "--status", "opted_out", "-o", str(out))
+    moved.write_text(out.read_text().replace(f'"campaign": "{ALERTS}"', '"campaign": "1117"'))
+
+    for done in ("changed", "unchanged"):
+        assert cli.json("consent", "import", str(moved), "--account", ACME, "--restart")[done] == 1
+
+    known = everything(cli)
+    assert known.keys() == {(ANN, ALERTS), (BOB, ALERTS), (ANN, "1117")}
+    heir, old = known[ANN, CampaignId("1117")], known[ANN, ALERTS]
+    assert (heir.status, heir.actor, heir.opted_out_at) == (Status.OPTED_OUT, Actor.RECIPIENT, old.opted_out_at)
 
 
 async def emptied(store: Store) -> None:

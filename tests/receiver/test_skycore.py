@@ -230,6 +230,24 @@ def test_a_text_from_nobody_leaves_nothing(sample: Sample) -> None:
     assert skycore.decode(replace(inbound, body=inbound.body.replace(b"16505550101", b""))) == ()
 
 
+@pytest.mark.parametrize("to", [b"", b"<TO></TO>", b"<TO> </TO>"])
+def test_a_text_to_nobody_is_a_text_all_the_same(sample: Sample, to: bytes) -> None:
+    """Refused, it would take its whole batch with it; and a STOP is one wherever it went (receiver/reach.py)."""
+    inbound = sample("skycore/sms-mo")
+
+    (report,) = skycore.decode(replace(inbound, body=inbound.body.replace(b"<TO>123456</TO>", to)))
+
+    assert isinstance(report, TextReceived)
+    assert report.to.strip() == ""
+
+
+def test_an_opt_out_that_calls_itself_a_text_is_an_opt_out(sample: Sample) -> None:
+    inbound = sample("skycore/e-raw-untyped")
+    (report,) = consents(replace(inbound, body=inbound.body.replace(b">SUB<", b">SMS_MO<")))
+
+    assert (report.status, report.msisdn) == (Status.OPTED_OUT, UNSUBSCRIBED.msisdn)
+
+
 @pytest.mark.parametrize("body", [b"", b"text=STOP", b"xml=", b"<A/>", b"{}", b"<POSTBACK>"])
 def test_what_is_no_postback_is_refused(body: bytes) -> None:
     with pytest.raises(Refused):

@@ -263,6 +263,17 @@ def test_a_text_that_has_a_status_is_a_text() -> None:
     assert the_text(a_post(status="submitted")).text == "STOP"
 
 
+@pytest.mark.parametrize(
+    "tapped",
+    [
+        {"message_type": "button", "button": {"text": "STOP", "payload": "stop-clicked"}},
+        {"message_type": "reply", "reply": {"id": "row1", "title": "STOP", "description": "no more of these"}},
+    ],
+)
+def test_what_a_button_or_a_list_says_is_what_she_said(tapped: dict[str, object]) -> None:
+    assert the_text(a_post(text=None, channel="whatsapp", **tapped)).text == "STOP"
+
+
 def test_a_sender_on_a_channel_without_numbers_is_known_by_an_id() -> None:
     assert the_text(a_post(**{"from": {"type": "messenger", "id": "0123456789012345"}})).sender == "0123456789012345"
 

@@ -1,0 +1,35 @@
+"""Are the providers' dates read, and is none read that could not be written again?"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.instants import moment_of, read_instant
+from consent.model import UnixMs
+
+LAST = UnixMs(253_402_300_799_999)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2014-06-27T18:31:33Z", 1_403_893_893_000),
+        (" 2014-06-27 18:31:33 ", 1_403_893_893_000),
+        ("2014-06-27T14:31:33.007-04", 1_403_893_893_007),
+        ("1970-01-01", 0),
+        ("9999-12-31T23:59:59.999999Z", LAST),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("1969-12-31T23:59:59Z", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("10000-01-01", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_an_instant_of_the_years_that_can_be_told_or_nothing(text: str, at: int | None) -> None:
+    assert read_instant(text) == at
+
+
+@given(st.integers(-(2**63), 2**63).map(UnixMs))
+def test_whatever_is_stored_can_be_told(at: UnixMs) -> None:
+    assert 1 <= moment_of(at).year <= 9999
