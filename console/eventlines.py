@@ -10,6 +10,7 @@ from consent.model import Event
 from consent.numbers import masked
 from console.moments import for_people, moment
 from console.terminal import clean
+from dispatcher.announce import ABOUT_ENDPOINTS
 
 _STYLES = {
     "consent.opted_out": "bold red",
@@ -42,6 +43,11 @@ class EventLine:
     sequence: int
     detail: object
     """What only this type has, such as the text of a message; None while numbers are masked."""
+
+    @property
+    def is_found(self) -> bool:
+        """Nobody decided it: the dispatchers found an endpoint to be so."""
+        return self.type in ABOUT_ENDPOINTS
 
 
 def line_of(event: Event, *, mask_numbers: bool) -> EventLine:
@@ -90,6 +96,8 @@ def told(line: EventLine) -> Text:
 
 def because(line: EventLine) -> str:
     """Who decided, by which words and rule."""
+    if line.is_found:
+        return f"found by the dispatchers, {clean(line.source)}"
     words = f'"{clean(line.keyword)}" ' if line.keyword else ""
     rule = f"({clean(line.rule)}) " if line.rule else ""
     return f"{words}{rule}by {line.actor} via {line.via}, {clean(line.source)}"
