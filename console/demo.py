@@ -71,8 +71,8 @@ def stop_command(demo: Demo, receiver_url: str) -> str:
     return f"curl -i {webhook_url(receiver_url, demo.nexmo)} -d '{urlencode(form)}'"
 
 
-def welcome(demo: Demo, receiver_url: str) -> Text:
-    """Print with `soft_wrap=True`: a URL that is broken in two cannot be copied."""
+def welcome(demo: Demo, receiver_url: str, *, program: str = "consent-relay") -> Text:
+    """`program`: as it is to be typed here. Print with `soft_wrap=True`: a URL broken in two cannot be copied."""
     text = Text("\nNo configuration yet, so here is a demo account to play with.\n")
     _step(text, 1, "Paste these into your providers' dashboards:")
     for source in demo.sources:
@@ -82,7 +82,7 @@ def welcome(demo: Demo, receiver_url: str) -> Text:
     _step(text, 2, "Or be the provider: somebody answers STOP.")
     _line(text, "", stop_command(demo, receiver_url))
     _step(text, 3, "Name a system that wants to know:")
-    _line(text, "", f"consent-relay endpoint add {demo.account.id}/crm https://crm.example.com/hooks/consent")
+    _line(text, "", f"{program} endpoint add {demo.account.id}/crm https://crm.example.com/hooks/consent")
     return text
 
 

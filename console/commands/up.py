@@ -1,8 +1,11 @@
 """`consent-relay up`: everything in one terminal."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import which
 
 import typer
 from rich.text import Text
@@ -83,8 +86,14 @@ def as_value(beginning: Beginning, url: str) -> dict[str, object]:
 
 def as_text(beginning: Beginning, url: str) -> Text:
     if beginning.sample is not None:
-        return demo.welcome(beginning.sample, url)
+        return demo.welcome(beginning.sample, url, program=program_here())
     return Text("\n").join([Text(), *_changes(beginning.steps), *webhooks(beginning.sources, url), Text()])
+
+
+def program_here() -> str:
+    """A virtual environment that nobody activated is on no PATH: what is printed there could not be pasted."""
+    beside = Path(sys.executable).with_name("consent-relay")
+    return "consent-relay" if which("consent-relay") or not beside.exists() else os.path.relpath(beside)
 
 
 def console_told(beginning: Beginning, url: str) -> Text:

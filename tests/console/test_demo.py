@@ -58,11 +58,11 @@ def test_the_command_shown_is_a_stop_that_the_codec_understands() -> None:
 def test_what_is_printed_has_every_url_the_stop_and_the_next_command_on_lines_of_their_own() -> None:
     demo = registry(RANDOM)
 
-    lines = welcome(demo, URL).plain.splitlines()
+    lines = welcome(demo, URL, program=".venv/bin/consent-relay").plain.splitlines()
 
     for copied in (webhook_url(URL, demo.nexmo), webhook_url(URL, demo.skycore), stop_command(demo, URL)):
         assert any(line.endswith(copied) for line in lines)
-    assert any("consent-relay endpoint add demo/crm https://" in line for line in lines)
+    assert any(".venv/bin/consent-relay endpoint add demo/crm https://" in line for line in lines)
     assert len(lines) < 20
 
 
