@@ -1,20 +1,24 @@
 """What becomes of the registry when the declarative tables are applied? Added or changed, never removed.
 
-A token or secret that the file leaves out is kept where there is one, and generated where there is none, so that
-applying twice does not change a webhook URL. A secret that was rotated is not rotated back (rotation.py).
+A key, token or secret that the file leaves out is kept where there is one: what was set by a command is not lost, and
+applying twice does not change a webhook URL. An account's keys and a signature_secret are cleared by `""` alone. A
+token, and an endpoint's secret, is generated where there is none. One that was rotated stays so (rotation.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from config import declared
 from config.settings import Settings
+from config.tables import AccountTable, SourceTable
 from consent.directory import Directory
 from consent.ledger import Registry, Store
-from consent.model import Account, Campaign, Endpoint, Source
+from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, SignatureMethod, Source
 from console.credentials import Random, new_signing_secret, new_token
 from console.desk import Desk
+from console.endpointcare import unregistered
+from console.lookup import source_name
 from console.rotation import digest, reconciled
 
 Row = Account | Campaign | Source | Endpoint
@@ -29,6 +33,13 @@ class Step:
     """What changed, by name."""
     secret: str = field(default="", repr=False)
     """A signing secret that was generated: this is the only time it is shown."""
+    warnings: tuple[str, ...] = ()
+    """What is done all the same, though it may not be what was meant."""
+
+
+class Signature(TypedDict):
+    signature_secret: str
+    signature_method: SignatureMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +49,18 @@ class Planned:
 
 
 def plan(settings: Settings, directory: Directory, random: Random) -> tuple[Planned, ...]:
+    campaigns = {*directory.campaigns, *((row.account, row.id) for row in declared.campaigns(settings))}
     return (
-        *(_account(row, directory) for row in declared.accounts(settings)),
+        *(
+            _account(row, table, directory, settings)
+            for row, table in zip(declared.accounts(settings), settings.accounts, strict=True)
+        ),
         *(_campaign(row, directory) for row in declared.campaigns(settings)),
-        *(_source(row, directory, random) for row in declared.sources(settings)),
-        *(_endpoint(row, directory, random) for row in declared.endpoints(settings)),
+        *(
+            _source(row, table, directory, random)
+            for row, table in zip(declared.sources(settings), settings.sources, strict=True)
+        ),
+        *(_warned(_endpoint(row, directory, random), row, campaigns) for row in declared.endpoints(settings)),
     )
 
 
@@ -60,18 +78,32 @@ async def note(steps: Sequence[Step], desk: Desk, store: Store) -> None:
             await desk.note(store, f"{step.kind}.{step.done}", step.id, fields=list(step.fields), by="the file")
 
 
-def _account(row: Account, directory: Directory) -> Planned:
-    return _compared("account", row.id, directory.accounts.get(row.id), row)
+def _account(row: Account, table: AccountTable, directory: Directory, settings: Settings) -> Planned:
+    known = directory.accounts.get(row.id)
+    if known is not None:
+        given = table.model_fields_set
+        if "api_key" not in given and not _is_given_to_another(known, settings):
+            row = replace(row, api_key=known.api_key)
+        if "api_secret" not in given:
+            row = replace(row, api_secret=known.api_secret)
+        row = replace(row, **_signature(row, given, known))
+    return _compared("account", row.id, known, row)
 
 
 def _campaign(row: Campaign, directory: Directory) -> Planned:
     return _compared("campaign", f"{row.account}/{row.id}", directory.campaign(row.account, row.id), row)
 
 
-def _source(row: Source, directory: Directory, random: Random) -> Planned:
+def _source(row: Source, table: SourceTable, directory: Directory, random: Random) -> Planned:
     known = directory.source(row.account, row.id)
-    token = row.token or (known.token if known else new_token(random))
-    return _compared("source", f"{row.account}/{row.id}", known, replace(row, token=token))
+    if known is None:
+        return _compared("source", source_name(row), None, replace(row, token=row.token or new_token(random)))
+    row = replace(row, token=row.token or known.token, **_signature(row, table.model_fields_set, known))
+    planned = _compared("source", source_name(row), known, row)
+    if known.signature_secret and not row.signature_secret:
+        unverified = f"{source_name(row)} has no signature_secret any more: who knows its URL is believed, unverified"
+        return replace(planned, step=replace(planned.step, warnings=(unverified,)))
+    return planned
 
 
 def _endpoint(row: Endpoint, directory: Directory, random: Random) -> Planned:
@@ -84,6 +116,25 @@ def _endpoint(row: Endpoint, directory: Directory, random: Random) -> Planned:
     secret = new_signing_secret(random)
     planned = _compared("endpoint", row.id, None, replace(row, secrets=(secret,)))
     return replace(planned, step=replace(planned.step, secret=secret))
+
+
+def _signature(row: Account | Source, given: Collection[str], known: Account | Source) -> Signature:
+    """The method belongs to the secret: it stays where that stays, unless the file names another."""
+    if "signature_secret" in given or not known.signature_secret:
+        return Signature(signature_secret=row.signature_secret, signature_method=row.signature_method)
+    method = row.signature_method if "signature_method" in given else known.signature_method
+    return Signature(signature_secret=known.signature_secret, signature_method=method)
+
+
+def _is_given_to_another(known: Account, settings: Settings) -> bool:
+    """By the file: kept as well, the key would answer for both."""
+    key = known.api_key.lower()
+    return any(table.id != known.id and table.api_key.get_secret_value().lower() == key for table in settings.accounts)
+
+
+def _warned(planned: Planned, row: Endpoint, campaigns: Collection[tuple[AccountId, CampaignId]]) -> Planned:
+    warnings = tuple(f"{row.id}: {told}" for told in unregistered(row, campaigns))
+    return replace(planned, step=replace(planned.step, warnings=warnings))
 
 
 def _compared(

@@ -16,6 +16,7 @@ from consent.ledger.registry import Sealing
 from consent.ledger.sealing import Seals
 from consent.model import Endpoint, EndpointId, UnixMs
 from console.addresses import console_url, public_url
+from console.endpointcare import out_of_reach, unregistered
 from console.lookup import source_name, sources_of
 from console.moments import for_people, moment, roughly
 from console.remedies import remedy_of_reason
@@ -131,6 +132,10 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
         if endpoint.disabled:
             held = f"What it is owed is held: {_until_mended(endpoint.id)}"
             yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}. {held}")
+        for told in unregistered(endpoint, directory.campaigns):
+            yield warning("endpoint", f"{endpoint.id}: {told}")
+        if unreached := out_of_reach(endpoint, settings):
+            yield warning("egress", f"{endpoint.id}: {unreached}")
     yield from of_proxies(directory, settings)
 
 
@@ -205,14 +210,17 @@ def of_proxies(directory: Directory, settings: Settings) -> Iterator[Finding]:
 
 
 def of_settings(settings: Settings) -> Iterator[Finding]:
-    url = public_url(settings)
-    if urlsplit(url).hostname in _HERE:
-        yield warning("webhooks", f"URLs begin with {url}, which no provider reaches: set receiver.public_url")
-    else:
-        yield ok("webhooks", f"URLs begin with {url}")
+    yield of_webhooks(settings)
     yield ok("retries", retry_window(settings))
     yield _egress(settings.dispatcher.egress_allow)
     yield of_console(settings)
+
+
+def of_webhooks(settings: Settings) -> Finding:
+    url = public_url(settings)
+    if urlsplit(url).hostname in _HERE:
+        return warning("webhooks", f"URLs begin with {url}, which no provider reaches: set receiver.public_url")
+    return ok("webhooks", f"URLs begin with {url}")
 
 
 def of_console(settings: Settings) -> Finding:

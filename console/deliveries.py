@@ -1,7 +1,7 @@
 """Who has been told of an event, who has not, and how is it sent again? The backlog as an operator asks for it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from config.masking import without_numbers
@@ -176,8 +176,16 @@ def _why_not(event: Event, endpoint: Endpoint) -> str:
     if event.superseded:
         return "too late: something newer had decided"
     if not route(event, (endpoint,)):
-        return f"the endpoint does not want it (events {', '.join(endpoint.events)}, format {endpoint.format})"
+        return f"the endpoint does not want it ({_asked_for(event, endpoint)})"
     return "not routed yet, or delivered so long ago that its attempts are forgotten, or the endpoint is younger"
+
+
+def _asked_for(event: Event, endpoint: Endpoint) -> str:
+    """The campaigns alone where they alone are why."""
+    campaigns = f"campaigns {', '.join(endpoint.campaigns)}" if endpoint.campaigns else ""
+    if route(event, (replace(endpoint, campaigns=()),)):
+        return f"only {campaigns}; the event is of {f'campaign {event.campaign}' if event.campaign else 'no campaign'}"
+    return ", ".join(filter(None, (f"events {', '.join(endpoint.events)}", campaigns, f"format {endpoint.format}")))
 
 
 async def _retried(store: Store, endpoint: Endpoint, event: Event) -> Retried:

@@ -1,15 +1,17 @@
 """What may an operator do to an endpoint? Add, change, rotate, disable, enable, test, remove; each on the record."""
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from config.settings import Settings
 from config.urls import without_secrets
 from consent.ledger import Backlog, Health, Queue, Store
-from consent.model import Endpoint, Millis, UnixMs
+from consent.model import AccountId, CampaignId, Endpoint, Millis, UnixMs
 from console import judging
 from console.desk import Desk
 from console.endpoints import EndpointLine, known_of, line_of
@@ -35,6 +37,7 @@ class Added:
     public_key: str | None
     """Of the generated one."""
     warning: str
+    """What keeps it from hearing, as far as one can tell; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,8 @@ async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool) 
     """One that is replaced keeps its secret, unless it brings another, and what it is owed."""
     async with desk.writing() as store:
         registry = desk.registry(store)
-        known = (await registry.directory()).endpoints.get(new.id)
+        directory = await registry.directory()
+        known = directory.endpoints.get(new.id)
         if known is not None and not may_replace:
             raise Taken(f"endpoint {new.id} exists already: change it with --replace, or choose another name")
         await registry.put(_with_secrets(new, known, new_secret))
@@ -64,7 +68,7 @@ async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool) 
         url=without_secrets(new.url),
         secret=_to_hand_over(new_secret) if is_used else "",
         public_key=public_key(new_secret) if is_used else None,
-        warning=_out_of_reach(new, desk.settings),
+        warning=".\n".join(caveats(new, directory.campaigns, desk.settings)),
     )
 
 
@@ -166,7 +170,27 @@ def _to_hand_over(secret: str) -> str:
     return "" if public_key(secret) else secret
 
 
-def _out_of_reach(endpoint: Endpoint, settings: Settings) -> str:
+def caveats(
+    endpoint: Endpoint, campaigns: Iterable[tuple[AccountId, CampaignId]], settings: Settings
+) -> tuple[str, ...]:
+    """What keeps it from hearing though it is registered. `campaigns`: all that there are."""
+    unreached = out_of_reach(endpoint, settings)
+    return (*((unreached,) if unreached else ()), *unregistered(endpoint, campaigns))
+
+
+def unregistered(endpoint: Endpoint, campaigns: Iterable[tuple[AccountId, CampaignId]]) -> tuple[str, ...]:
+    """Of the campaigns that it asks for. No mistake: one may be registered later, or be found in a webhook."""
+    known = [campaign for account, campaign in campaigns if account == endpoint.account]
+    return tuple(_unregistered(asked, known) for asked in endpoint.campaigns if asked not in known)
+
+
+def _unregistered(asked: CampaignId, known: Sequence[CampaignId]) -> str:
+    near = get_close_matches(asked, known, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"no campaign {asked} is registered: the endpoint hears of nothing of it{meant}"
+
+
+def out_of_reach(endpoint: Endpoint, settings: Settings) -> str:
     """Only what can be told without asking a name server."""
     if endpoint.proxy or settings.dispatcher.proxy:
         return ""

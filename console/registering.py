@@ -68,7 +68,8 @@ async def remove_account(desk: Desk, name: str) -> Removed:
         endpoints = len(directory.endpoints_of(row.id))
         if not (campaigns or sources or endpoints):
             return ""
-        return f"it has {campaigns} campaigns, {sources} sources and {endpoints} endpoints: remove these first"
+        told = f"{_counted(campaigns, 'campaign')}, {_counted(sources, 'source')} and {_counted(endpoints, 'endpoint')}"
+        return f"it has {told}: remove these first"
 
     return await _remove(desk, lambda directory: account_meant(directory, name), hanging)
 
@@ -78,6 +79,8 @@ async def remove_campaign(desk: Desk, account: str, name: str) -> Removed:
 
     def hanging(row: Campaign, directory: Directory) -> str:
         asking = [each.id for each in directory.endpoints_of(row.account) if row.id in each.campaigns]
+        if len(asking) == 1:
+            return f"{asking[0]} asks for it by name: change that one first"
         return f"{', '.join(asking)} ask for it by name: change these first" if asking else ""
 
     return await _remove(desk, lambda directory: campaign_of(directory, account, name), hanging)
@@ -158,6 +161,10 @@ def _ensure_own(row: Row, directory: Directory) -> None:
     if other is not None and _name(other) != _name(row):
         what = "api_key" if isinstance(row, Account) else "token"
         raise Taken(f"{what}: expected one of its own, got that of {_name(other)}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _name(row: Row) -> str:

@@ -12,7 +12,7 @@ from console.access import desk_of, screen_of
 from console.applying import Step
 from console.desk import Desk
 from console.invocation import single
-from console.terminal import Column, Listing
+from console.terminal import Column, Listing, clean
 from receiver.codecs import CODECS
 
 app = single()
@@ -25,13 +25,16 @@ def apply(ctx: typer.Context) -> None:
     """Put what the configuration file declares into the registry.
 
     Adds what is missing, changes what differs, and never removes anything. Running processes take it up within
-    seconds. Tokens and secrets that the file leaves out are generated once, and stay.
+    seconds. Keys, tokens and secrets that the file leaves out stay as they are; "" clears an account's keys and a
+    signature_secret. A token or signing secret that was never there is generated once.
     """
     screen = screen_of(ctx)
     steps = asyncio.run(applied(desk_of(ctx, providers=CODECS)))
     screen.show(steps, table(steps))
     for secret in secrets_shown_once(steps):
         screen.aside(secret)
+    for warning in warnings(steps):
+        screen.aside(warning)
 
 
 async def applied(desk: Desk) -> tuple[Step, ...]:
@@ -57,3 +60,7 @@ def secrets_shown_once(steps: Sequence[Step]) -> list[Text]:
         for step in steps
         if step.secret
     ]
+
+
+def warnings(steps: Sequence[Step]) -> list[Text]:
+    return [Text(clean(warning), style="yellow") for step in steps for warning in step.warnings]

@@ -13,7 +13,7 @@ from console.access import desk_of, screen_of
 from console.commands.account import show_removed
 from console.invocation import examples, family
 from console.lookup import account_meant, accounts_meant
-from console.terminal import Column, Listing
+from console.terminal import Column, Listing, clean
 
 app = family("What people subscribe to, and stop.")
 
@@ -75,11 +75,21 @@ def rm(
     ctx: typer.Context,
     campaign: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
     account: Annotated[str | None, typer.Option(help="Whose it is. Not needed where there is one account.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove a campaign. What is known of its numbers stays, and counts again when the campaign comes back."""
     desk = desk_of(ctx)
-    owner = account_meant(asyncio.run(desk.directory()), account).id
-    show_removed(screen_of(ctx), asyncio.run(registering.remove_campaign(desk, owner, campaign)))
+    directory = asyncio.run(desk.directory())
+    owner = account_meant(directory, account).id
+    found = registering.campaign_of(directory, owner, campaign)
+    if not yes:
+        named = f" ({clean(found.title)})" if found.title else ""
+        typer.confirm(
+            f"Remove {owner}/{found.id}{named}? Its short code and keywords no longer name it; its numbers are kept.",
+            abort=True,
+            err=True,
+        )
+    show_removed(screen_of(ctx), asyncio.run(registering.remove_campaign(desk, owner, found.id)))
 
 
 def listed(directory: Directory, account: str | None) -> list[Campaign]:

@@ -9,13 +9,13 @@ import typer
 from rich.text import Text
 
 from consent.model import SignatureMethod
-from console import registering, typed
+from console import checkup, registering, typed
 from console.access import desk_of, screen_of
 from console.addresses import public_url
 from console.commands.account import show_removed
 from console.credentials import new_token
 from console.invocation import examples, family
-from console.lookup import account_meant, source_named
+from console.lookup import account_meant, source_name, source_named
 from console.registrylines import SourceLine, source_told, sources_told
 from console.terminal import clean
 from receiver.codecs import CODECS
@@ -75,14 +75,28 @@ def add(
     hint = "`consent-relay source list` has its URL; for a second one, choose another --id"
     asyncio.run(registering.add(desk, new, hint=hint))
     line = source_told(new, public_url(desk.settings))
-    screen_of(ctx).show(line, Text(line.url))
+    screen = screen_of(ctx)
+    screen.show(line, Text(line.url))
+    webhooks = checkup.of_webhooks(desk.settings)
+    if webhooks.level != "ok":
+        screen.aside(Text(webhooks.text, style="yellow"))
 
 
 @app.command()
-def rm(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="ACCOUNT/ID", help="The source.")]) -> None:
+def rm(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ACCOUNT/ID", help="The source.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
     """Remove a source. Its URL answers 404 from then on: take it out of the provider's dashboard first."""
     desk = desk_of(ctx)
     source = source_named(asyncio.run(desk.directory()), name)
+    if not yes:
+        typer.confirm(
+            f"Remove {source_name(source)}? Its URL answers 404 for good: what {source.provider} posts there is lost.",
+            abort=True,
+            err=True,
+        )
     show_removed(screen_of(ctx), asyncio.run(registering.remove_source(desk, source.account, source.id)))
 
 

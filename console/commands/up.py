@@ -25,7 +25,7 @@ from console.addresses import (
     public_url,
 )
 from console.applying import Step
-from console.commands.apply import secrets_shown_once
+from console.commands.apply import secrets_shown_once, warnings
 from console.household import Beginning, children
 from console.invocation import examples, single
 from console.lookup import source_name
@@ -121,4 +121,5 @@ def webhooks(sources: Sequence[Source], url: str) -> list[Text]:
 def _changes(steps: Sequence[Step]) -> list[Text]:
     counts = {word: sum(step.done == word for step in steps) for word in ("added", "changed", "unchanged")}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return [*([Text(f"Applied the configuration: {told}", style="dim")] if told else []), *secrets_shown_once(steps)]
+    applied = [Text(f"Applied the configuration: {told}", style="dim")] if told else []
+    return [*applied, *secrets_shown_once(steps), *warnings(steps)]

@@ -47,6 +47,12 @@ class CommandLine:
         assert result.exit_code == exit_code, (result.output, result.exception)
         return result.stderr if exit_code else result.stdout
 
+    def remarks(self, *words: str, answer: str = "") -> str:
+        """What it said on stderr beside its result."""
+        result = CliRunner().invoke(app, [*words, "--config", str(self.config)], input=answer)
+        assert result.exit_code == 0, (result.output, result.exception)
+        return result.stderr
+
     def json(self, *words: str, exit_code: int = 0) -> Any:
         result = CliRunner().invoke(app, [*words, "--json", "--config", str(self.config)])
         assert result.exit_code == exit_code, (result.output, result.exception)

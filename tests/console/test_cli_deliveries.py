@@ -88,6 +88,19 @@ def test_the_story_of_an_event_has_every_endpoint_and_every_attempt(cli: Command
     assert "oh no" in cli.run("deliveries", "show", events[0])
 
 
+def test_the_story_names_the_campaigns_where_they_are_why(cli: CommandLine) -> None:
+    only = an_endpoint("other", campaigns=("999", "1000"))
+    neither = an_endpoint("neither", campaigns=("999",), events=("message.*",))
+    event, *_ = cli.in_store(lambda store: recorded(store, only, neither))
+
+    reasons = {line["endpoint"]: line["reason"] for line in cli.json("deliveries", "show", event)["deliveries"]}
+
+    assert reasons["acme/other"] == (
+        "the endpoint does not want it (only campaigns 999, 1000; the event is of campaign 1116)"
+    )
+    assert "events message.*, campaigns 999, format json" in reasons["acme/neither"]
+
+
 @pytest.mark.parametrize("words", [(), ("evt_1_2_3", "--dead"), ("--dead",), ("--endpoint", "crm")])
 def test_retrying_nothing_in_particular_is_wrong_usage(cli: CommandLine, words: tuple[str, ...]) -> None:
     assert "name an event" in cli.run("deliveries", "retry", *words, exit_code=2)

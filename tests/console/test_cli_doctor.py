@@ -162,6 +162,38 @@ def test_the_registry_is_counted_and_what_is_odd_is_told() -> None:
     assert level_of(list(checkup.of_registry(Directory(0), settings())), "registry") == "warning"
 
 
+def test_an_endpoint_of_a_campaign_that_nobody_registered_is_told() -> None:
+    asking = an_endpoint(campaigns=("alrets", "alerts"))
+    directory = Directory.of(1, campaigns=(a_campaign("alerts"),), sources=(a_source(),), endpoints=(asking,))
+
+    (told,) = (each for each in checkup.of_registry(directory, settings()) if each.subject == "endpoint")
+
+    assert told.level == "warning"
+    assert told.text.startswith("acme/crm: no campaign alrets is registered")
+    assert told.text.endswith("did you mean alerts?")
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed", "is_told"),
+    [
+        ("http://127.0.0.1:9/", [], True),
+        ("http://localhost:9/", [], True),
+        ("http://10.1.2.3/", [], True),
+        ("http://[fd00::1]/", ["10.0.0.0/8"], True),
+        ("http://10.1.2.3/", ["10.0.0.0/8"], False),
+        ("https://crm.example.com/", [], False),
+    ],
+)
+def test_an_endpoint_at_an_address_that_nothing_is_sent_to_is_told(url: str, allowed: list[str], is_told: bool) -> None:
+    directory = Directory.of(1, sources=(a_source(),), endpoints=(an_endpoint(url=url),))
+    findings = checkup.of_registry(directory, settings(dispatcher={"egress_allow": allowed}))
+
+    told = [finding for finding in findings if finding.subject == "egress"]
+
+    assert [finding.level for finding in told] == ["warning"] * is_told
+    assert all(finding.text.startswith("acme/crm: ") and "is not a public address" in finding.text for finding in told)
+
+
 def test_a_provider_that_signs_the_url_needs_to_be_told_which_one_is_public() -> None:
     twilio = a_source(provider="twilio", signature_secret="12345")
     directory = Directory.of(1, sources=(twilio,))

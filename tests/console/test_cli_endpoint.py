@@ -117,6 +117,20 @@ def test_a_private_address_is_warned_of_and_refused(cli: CommandLine) -> None:
     assert (trial["error"], "egress_allow" in trial["remedy"]) == ("egress_refused", True)
 
 
+def test_a_campaign_that_nobody_registered_is_taken_and_warned_of(cli: CommandLine) -> None:
+    cli.register(a_campaign("alerts"))
+    add = ("endpoint", "add", "crm", "https://x.example/", "--replace", "--campaign", "alerts")
+
+    typo = cli.json(*add, "--campaign", "alrets")
+    other = cli.run(*add, "--campaign", "999")
+
+    told = "no campaign alrets is registered: the endpoint hears of nothing of it; did you mean alerts?"
+    assert typo["warning"] == told
+    assert "no campaign 999 is registered: the endpoint hears of nothing of it\n" in other
+    assert cli.json(*add)["warning"] == ""
+    assert cli.json("endpoint", "show", "crm")["campaigns"] == ["alerts"]
+
+
 def test_every_way_to_fail_has_a_remedy() -> None:
     words = {word for _, word in WORDS} | set(CONNECT_WORDS.values())
 

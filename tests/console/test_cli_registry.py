@@ -1,11 +1,12 @@
 """Accounts, campaigns and sources: listed without secrets, added by the rules of the file, applied without loss."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from consent.ledger import Registry, Store
-from consent.model import Account, Endpoint
+from consent.model import Account, Endpoint, Source
 from tests.builders import ACME, SECRET, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
 
@@ -84,6 +85,14 @@ def test_a_source_is_added_with_a_url_of_its_own_that_points_to_where_providers_
     assert "exists already" in acme.run("source", "add", "skycore", exit_code=1)
 
 
+@pytest.mark.parametrize(("public_url", "is_hinted"), [("", True), ("https://sms.example.com", False)])
+def test_a_url_that_no_provider_reaches_is_told_beside_it(acme: CommandLine, public_url: str, is_hinted: bool) -> None:
+    acme.configure(f'[receiver]\npublic_url = "{public_url}"')
+
+    assert ("which no provider reaches: set receiver.public_url" in acme.remarks("source", "add", "plivo")) is is_hinted
+    assert acme.run("source", "add", "skycore").count("\n") == 1
+
+
 def test_a_source_of_a_provider_nobody_knows_is_wrong_usage(acme: CommandLine) -> None:
     told = acme.run("source", "add", "pigeon", exit_code=2)
 
@@ -145,6 +154,94 @@ def test_applying_takes_no_rotation_back_until_the_secret_is_changed_in_the_file
     assert (again["acme/crm"], rotated) == ("unchanged", (new,))
     assert changed["acme/crm"] == ["secrets", "declared_secret"]
     assert cli.in_store(endpoint).secrets == ("whsec_" + "A" * 32,)
+
+
+BY_HAND = a_source(token="t0ken-made-by-a-command", signature_secret="s1gned-by-nexmo", signature_method="sha256")
+CALLER = Account(
+    id=ACME, api_key="abcd1234", api_secret="s3cr3t", signature_secret="s1gned-by-acme", signature_method="sha512"
+)
+WITHOUT_SECRETS = """
+[[accounts]]
+id = "acme"
+{account}
+[[sources]]
+account = "acme"
+id = "nexmo-main"
+provider = "nexmo"
+{source}
+"""
+
+
+async def caller_and_source(store: Store) -> tuple[Account, Source | None]:
+    directory = await Registry(store).directory()
+    return directory.accounts[ACME], directory.source(ACME, BY_HAND.id)
+
+
+def test_applying_keeps_keys_and_secrets_that_the_file_leaves_out(cli: CommandLine) -> None:
+    cli.register(CALLER, BY_HAND)
+    cli.configure(WITHOUT_SECRETS.format(account="", source=""))
+
+    steps = cli.json("apply")
+
+    assert {step["id"]: (step["done"], step["warnings"]) for step in steps} == {
+        "acme": ("unchanged", []),
+        "acme/nexmo-main": ("unchanged", []),
+    }
+    assert cli.in_store(caller_and_source) == (CALLER, BY_HAND)
+
+
+def test_applying_clears_what_the_file_says_is_empty_and_warns_that_a_source_is_open(cli: CommandLine) -> None:
+    cli.register(CALLER, BY_HAND)
+    cleared = 'api_key = ""\napi_secret = ""\nsignature_secret = ""'
+    cli.configure(WITHOUT_SECRETS.format(account=cleared, source='signature_secret = ""'))
+
+    account, source = cli.json("apply")
+
+    assert account["fields"] == ["api_key", "api_secret", "signature_secret", "signature_method"]
+    assert source["fields"] == ["signature_secret", "signature_method"]
+    (warning,) = source["warnings"]
+    assert "acme/nexmo-main has no signature_secret any more" in warning
+    assert cli.in_store(caller_and_source) == (Account(id=ACME), a_source(token=BY_HAND.token))
+    assert [step["warnings"] for step in cli.json("apply")] == [[], []]
+
+
+def test_people_see_that_a_source_is_open_from_now_on(cli: CommandLine) -> None:
+    cli.register(CALLER, BY_HAND)
+    cli.configure(WITHOUT_SECRETS.format(account="", source='signature_secret = ""'))
+
+    assert "no signature_secret any more" in cli.remarks("apply")
+
+
+def test_a_kept_secret_keeps_its_method_unless_the_file_names_another(cli: CommandLine) -> None:
+    cli.register(CALLER, BY_HAND)
+    cli.configure(WITHOUT_SECRETS.format(account="", source='signature_method = "sha1"'))
+
+    cli.run("apply")
+
+    assert cli.in_store(caller_and_source) == (CALLER, replace(BY_HAND, signature_method="sha1"))
+
+
+def test_a_key_that_the_file_gives_to_another_account_is_not_kept_as_well(cli: CommandLine) -> None:
+    cli.register(CALLER)
+    cli.configure('[[accounts]]\nid = "acme"\n[[accounts]]\nid = "heir"\napi_key = "ABCD1234"\n')
+
+    cli.run("apply")
+
+    assert {line["account"]: line["has_api_key"] for line in cli.json("account", "list")} == {
+        "acme": False,
+        "heir": True,
+    }
+
+
+def test_applying_warns_of_campaigns_that_neither_the_file_nor_the_registry_has(acme: CommandLine) -> None:
+    acme.configure(DECLARED.replace('"1116"', '"alerts"') + 'campaigns = ["alrets", "alerts", "1116"]\n')
+
+    steps = {step["id"]: step for step in acme.json("apply")}
+
+    told = "acme/crm: no campaign alrets is registered: the endpoint hears of nothing of it; did you mean alerts?"
+    assert steps["acme/crm"]["warnings"] == [told]
+    assert steps["acme/crm"]["fields"] == ["url", "campaigns"]
+    assert told in acme.remarks("apply")
 
 
 def test_applying_removes_nothing(acme: CommandLine) -> None:

@@ -55,7 +55,11 @@ async def test_what_others_hang_on_is_not_removed_under_them(acme: Served) -> No
 
     account, campaign = await acme.delete("/accounts/acme"), await acme.delete("/campaigns/acme/1116")
 
-    assert (account.status, account.json["code"], "1 campaigns" in account.json["detail"]) == (409, "conflict", True)
+    assert (
+        account.status,
+        account.json["code"],
+        "1 campaign, 0 sources and 1 endpoint:" in account.json["detail"],
+    ) == (409, "conflict", True)
     assert (campaign.status, "acme/crm" in campaign.json["detail"]) == (409, True)
 
 
