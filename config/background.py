@@ -34,11 +34,11 @@ async def persist(name: str, step: Callable[[], Awaitable[float | None]]) -> Non
                 is_told, told, quiet_until = True, exc.reason, time.monotonic() + _SAME_TROUBLE_S
             await asyncio.sleep(backoff(failures))
             continue
+        if rest is None:  # told to stop: that is no recovery
+            return
         if is_told:
             log.info("background.recovered", task=name, failures=failures)
         failures, is_told = 0, False
-        if rest is None:
-            return
         if rest > 0:
             await asyncio.sleep(rest)
 

@@ -61,6 +61,11 @@ def _whole(low: int, high: int, what: str) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def _flag(value: object) -> bool:
+    """In quotes, it is no boolean: who wrote "no" is not to wonder what that was taken for."""
+    return value if isinstance(value, bool) else expected("true or false, without quotes")
+
+
 def _share(value: object) -> float:
     try:
         share = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1
@@ -157,6 +162,7 @@ _AS_WRITTEN = PlainSerializer(spelled, when_used="json")
 _WITHOUT_SECRETS = PlainSerializer(without_secrets, when_used="json")
 _LISTED = BeforeValidator(_listed)
 
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Port = Annotated[int, _whole(0, 65535, "a port number")]
 Partitions = Annotated[int, _whole(1, 1024, "a whole number")]
 Count = Annotated[int, _whole(1, 65536, "a whole number")]

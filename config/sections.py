@@ -12,6 +12,7 @@ from config.fields import (
     Count,
     Directory,
     Duration,
+    Flag,
     Host,
     Networks,
     Packs,
@@ -123,7 +124,7 @@ class Log(BaseModel):
 
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
-    mask_numbers: bool = True
+    mask_numbers: Flag = True
 
 
 class Tracing(BaseModel):

@@ -107,12 +107,26 @@ KEYS = _keys()
 """The keys of every section; under "", the sections."""
 
 
+_FLAGS = {
+    (name, key)
+    for name, section in Settings.model_fields.items()
+    for key, field in getattr(section.annotation, "model_fields", {}).items()
+    if field.annotation is bool
+}
+_MEANT = {
+    **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
+    **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
+}
+"""The environment has only text: what is a boolean there. In the file, text is none."""
+
+
 def _merged(tables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     merged = dict(tables)
     for section, keys in overrides.items():
         written = tables.get(section, {})
         # What is no table stays as it is, to be reported.
-        merged[section] = {**written, **keys} if isinstance(written, dict) else written
+        said = {key: _MEANT.get(text.lower(), text) if (section, key) in _FLAGS else text for key, text in keys.items()}
+        merged[section] = {**written, **said} if isinstance(written, dict) else written
     return merged
 
 

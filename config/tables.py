@@ -14,6 +14,7 @@ from config.fields import (
     Duration,
     EventPatterns,
     FilePath,
+    Flag,
     Headers,
     Id,
     ProxyUrl,
@@ -49,7 +50,7 @@ class CampaignTable(BaseModel):
     brand: str = ""
     short_code: str = Field(default="", max_length=32)
     keywords: Words = ()
-    requires_opt_in: bool = False
+    requires_opt_in: Flag = False
 
 
 class SourceTable(BaseModel):
@@ -75,7 +76,7 @@ class EndpointTable(BaseModel):
     format: BodyFormat = "json"
     events: EventPatterns = ("consent.*",)
     campaigns: CampaignKeys = ()
-    changes_only: bool = False
+    changes_only: Flag = False
     rate: Rate = ""
     max_in_flight: Count = 16
     headers: Headers = {}

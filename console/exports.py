@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from consent.errors import Misconfigured
 from consent.ledger import Bulk, Listed, Store
 from consent.model import AccountId, CampaignId, Status, UnixMs
 from console import rolls
@@ -61,14 +62,30 @@ def _as_decided(listed: Listed) -> Listed:
 
 @contextmanager
 def destination(path: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a file for its owner alone that gets its name when it is whole."""
+    """Standard output, or a file for its owner alone that gets its name when it is whole; until then it has another,
+    and nothing is left of it if it never is."""
     if path is None:
         yield sys.stdout
         return
+    if path.exists() and not path.is_file():
+        what = "is a directory" if path.is_dir() else "is no regular file"
+        raise Misconfigured(f"{path} {what}: name a file to write, or leave --output out for standard output")
     unfinished = path.with_name(f"{path.name}.part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-        yield out
-        out.flush()
-        os.fsync(descriptor)
-    unfinished.replace(path)
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from wrong
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+            yield out
+            out.flush()
+            os.fsync(descriptor)
+        unfinished.replace(path)
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from wrong
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, wrong: OSError) -> Misconfigured:
+    return Misconfigured(f"{path} cannot be written: {wrong.strerror or wrong}; name another place with --output")

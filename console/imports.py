@@ -9,7 +9,7 @@ import gc
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -18,10 +18,11 @@ from typing import BinaryIO
 
 from consent.directory import Directory
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
-from consent.ledger import Bookmark, Bookmarks, Bulk, Registry, Store, Tally, Window
+from consent.ledger import Bookmark, Bookmarks, Bulk, Entry, Registry, Store, Tally, Window
 from consent.model import Status, UnixMs
 from console import rolls
 from console.lookup import account_meant, campaign_meant
+from console.numbering import Sample
 from console.progress import Shown
 from console.rolls import BadLine, Blocks, Format, Layout, Rules
 
@@ -32,6 +33,8 @@ _FIRST_WINDOW = 32_768
 """The store has nothing to do until it is read. Each window is half as large again as the one before: while the store
 takes a line, one is sent and one and a half are read."""
 SHOWN_BAD = 20
+_NOTHING = (b"", b"\xef\xbb\xbf")
+"""What an empty list begins with: nothing, or a byte order mark."""
 _CHUNK = 8 * 1024
 """Some hundred lines: read in a few milliseconds, so that the store does not wait long for the next of its window."""
 _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
@@ -68,6 +71,8 @@ class Summary:
     seconds: float
     per_second: int
     resumed_at_line: int | None
+    warning: str | None
+    """What the first numbers make one doubt."""
     bad_lines: tuple[BadLine, ...]
     """The first ones."""
 
@@ -75,11 +80,15 @@ class Summary:
 class Import:
     """One import under way."""
 
-    def __init__(self, store: Store, registry: Registry, order: Order, show: Shown) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, order: Order, show: Shown, *, warn: Callable[[str], None]
+    ) -> None:
         self._store = store
         self._registry = registry
         self._order = order
         self._show = show
+        self._warn = warn
+        self._sample = Sample()
         self._bulk = Bulk(store)
         self._bookmarks = Bookmarks(store)
         self.resumed: Bookmark | None = None
@@ -87,10 +96,13 @@ class Import:
         """How far everything is recorded."""
         self.worst: list[BadLine] = []
         """The first bad lines."""
+        self.warning: str | None = None
 
     async def run(self, source: BinaryIO, *, now: UnixMs) -> Summary:
         began = time.monotonic()
         head = await _head(source)
+        if head in _NOTHING:
+            raise Misconfigured(f"{self._order.name} is empty: there is nothing to import")
         layout = rolls.layout_of(head, self._order.name, self._order.format)
         directory = await self._registry.directory()
         rules = rules_for(self._order, layout, directory, now=now)
@@ -126,6 +138,8 @@ class Import:
                 report.add(wrong)
                 bad += len(wrong)
                 window.add(entries)
+                if self._sample.wants_more and not self.resumed:
+                    self._look_at(entries, is_last=not chunk)
                 await asyncio.sleep(0)  # the window before goes on meanwhile
                 if window.count >= size or not chunk:
                     if recording:
@@ -139,6 +153,14 @@ class Import:
                     )
                     recording = tasks.create_task(self._record(window, reached, name))
                     window, size = self._bulk.window(), min(WINDOW, size + size // 2)
+
+    def _look_at(self, entries: list[Entry], *, is_last: bool) -> None:
+        """Only the beginning of a list: whether its numbers have country codes is told before any of it is recorded."""
+        self._sample.add(entry.msisdn for entry in entries if not entry.kind.is_odd)
+        if is_last or not self._sample.wants_more:
+            self.warning = self._sample.doubt()
+            if self.warning:
+                self._warn(self.warning)
 
     async def _record(self, window: Window, reached: Bookmark, name: str) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
@@ -175,6 +197,7 @@ class Import:
             seconds=round(seconds, 3),
             per_second=round(now_read / max(seconds, 0.001)),
             resumed_at_line=before.line if before else None,
+            warning=self.warning,
             bad_lines=tuple(self.worst),
         )
 
@@ -288,7 +311,12 @@ async def _readable(source: BinaryIO) -> None:
 
 def _report(path: Path, start: Bookmark) -> BinaryIO:
     """Without what is behind the bookmark, which is read again."""
-    file = path.open("r+b" if start.reported and path.exists() else "wb")
-    file.seek(min(start.reported, path.stat().st_size))
-    file.truncate()
+    try:
+        file = path.open("r+b" if start.reported and path.exists() else "wb")
+        file.seek(min(start.reported, path.stat().st_size))
+        file.truncate()
+    except OSError as wrong:
+        raise Misconfigured(
+            f"{path} cannot be written: {wrong.strerror or wrong}; name another file with --errors"
+        ) from wrong
     return file

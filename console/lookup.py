@@ -74,7 +74,7 @@ def _named(rows: Iterable[Row], kind: str, name: str, name_of: Callable[[Row], s
         return by_name[name]
     matching = [full for full in by_name if full.rpartition("/")[2] == name]
     if len(matching) > 1:
-        raise Unfit(f"several accounts have a {kind} {name}: say {' or '.join(matching)}")
+        raise Unfit(f"several accounts have {_one(kind)} {name}: say {' or '.join(matching)}")
     if not matching:
         raise _unknown(kind, name, by_name)
     return by_name[matching[0]]
@@ -92,9 +92,23 @@ def _only(rows: Sequence[Row], kind: str, name_of: Callable[[Row], str], *, reme
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> NoSuch:
     names = list(known)
-    if near := get_close_matches(name, names, n=1):
-        return NoSuch(f"there is no {kind} {name}; did you mean {near[0]}?")
+    if near := _nearest(name, names):
+        return NoSuch(f"there is no {kind} {name}; did you mean {near}?")
     return NoSuch(f"there is no {kind} {name}; {f'there are: {_listed(names)}' if names else 'there is none'}")
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    """What an account's names have in common is no likeness: "demo/nope" is not "demo/y" misspelled."""
+    account, slash, own = name.rpartition("/")
+    same = {each.rpartition("/")[2]: each for each in names if not slash or each.startswith(f"{account}/")}
+    if near := get_close_matches(own, same, n=1):
+        return same[near[0]]
+    others = [each for each in names if get_close_matches(own, [each.rpartition("/")[2]])]
+    return next(iter(get_close_matches(name, others, n=1)), None)
+
+
+def _one(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from consent.errors import Refused
 from consent.ledger.audit import Detail
 from console import audits
 from console.access import desk_of, screen_of
 from console.audits import AuditLine
 from console.invocation import examples, family
 from console.moments import for_people
-from console.terminal import Column, Listing
+from console.terminal import Column, Listing, clean
 
 app = family("Who changed what, and when.")
 
@@ -25,7 +26,13 @@ def list_(
     after: Annotated[str, typer.Option(metavar="CURSOR", help="Only what is older than this entry.")] = "",
 ) -> None:
     """List the changes of operators, newest first: by command, admin API and dashboard."""
-    lines, following = asyncio.run(audits.paged(desk_of(ctx), after=after, limit=number))
+    try:
+        lines, following = asyncio.run(audits.paged(desk_of(ctx), after=after, limit=number))
+    except Refused as wrong:  # in the words of the API
+        raise typer.BadParameter(
+            f"--after {clean(after)}: expected what the last line of an earlier list says, or the id of an entry "
+            "(`consent-relay audit list --json | jq -r .[].id`)"
+        ) from wrong
     screen = screen_of(ctx)
     screen.show(lines, table(lines))
     if following:

@@ -16,6 +16,7 @@ from console.commands import lists
 from console.eventlines import line_of, told
 from console.invocation import examples, family
 from console.moments import for_people
+from console.numbering import international
 from console.standings import Standing, happened, looked_up
 from console.terminal import Column, Listing, clean
 
@@ -88,6 +89,7 @@ def set_(
     )
     decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
     told_so = Text.assemble(
+        (f"{clean(international(recipient(number).msisdn))}  ", "bold"),
         (decided.status, _STYLES[decided.status]),
         f"  {decided.account}/{decided.campaign}",
         "" if decided.changed else "  as before; it is on the record once more",

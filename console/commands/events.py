@@ -55,20 +55,28 @@ def tail(
 
 async def _tail(desk: Desk, screen: Screen, types: frozenset[EventType], *, number: int, follow: bool) -> None:
     is_empty = True
-    async with (
-        desk.reading() as store,
-        aclosing(events(Ledger(store), types, number=number, follow=follow)) as found,
-    ):
-        async for event in found:
-            is_empty = False
-            line = line_of(event, mask_numbers=desk.mask_numbers)
-            screen.line(line, told(line))
-    if is_empty:
-        screen.aside(Text("Nothing has happened yet. `consent-relay simulate stop NUMBER` makes something happen."))
+    async with desk.reading() as store:
+        ledger = Ledger(store)
+        async with aclosing(events(ledger, types, number=number, follow=follow)) as found:
+            async for event in found:
+                is_empty = False
+                line = line_of(event, mask_numbers=desk.mask_numbers)
+                screen.line(line, told(line))
+        if is_empty and number:
+            screen.aside(Text(why_empty(len(await ledger.newest(_look_back(types, number))))))
+
+
+def why_empty(looked_at: int) -> str:
+    if not looked_at:
+        return "Nothing has happened yet. `consent-relay simulate stop NUMBER` makes something happen."
+    return (
+        f"There is no such event among the last {looked_at:,}. "
+        "Without --type all are shown; a larger -n looks further back."
+    )
 
 
 async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, follow: bool) -> AsyncGenerator[Event]:
-    look_back = max(_OVERLAP, number if len(types) == len(EventType) else number * _RARITY)
+    look_back = _look_back(types, number)
     recent = await ledger.newest(look_back)
     for event in [event for event in recent if event.type in types][-number:] if number else []:
         yield event
@@ -85,6 +93,10 @@ async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, fo
                 yield event
         known |= {event.id for event in between}
         is_first = False
+
+
+def _look_back(types: frozenset[EventType], number: int) -> int:
+    return max(_OVERLAP, number if len(types) == len(EventType) else number * _RARITY)
 
 
 def wanted(patterns: Sequence[str]) -> frozenset[EventType]:

@@ -1,8 +1,8 @@
 """`consent-relay consent import` and `export`: lists of opt-outs and opt-ins, in and out."""
 
 import asyncio
-import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from console.invocation import examples
 from console.lookup import account_meant, accounts_meant, campaign_meant
 from console.progress import shown
 from console.rolls import BadLine, Format
-from console.terminal import clean
+from console.terminal import Screen, clean
 
 FormatOption = Annotated[
     Literal["csv", "ndjson"] | None,
@@ -79,7 +79,7 @@ def import_(
     screen, run = screen_of(ctx), _Running()
     try:
         with _source(file) as source:
-            summary = asyncio.run(_imported(desk_of(ctx), order, source, run))
+            summary = asyncio.run(_imported(desk_of(ctx), order, source, run, screen))
     except KeyboardInterrupt:
         screen.aside(Text(run.how_to_go_on(order)))
         raise typer.Exit(130) from None
@@ -108,9 +108,12 @@ def export(
     named: Format = file_format or ("ndjson" if output and output.suffix in {".ndjson", ".jsonl"} else "csv")
     statuses = frozenset([Status(status)]) if status else frozenset(exports.EXPORTED)
     with exports.destination(output) as out:
-        pending = asyncio.run(_exported(desk_of(ctx), account, campaign, statuses, out, named))
-    if pending:
-        screen_of(ctx).aside(Text(f"{pending:,} more have been asked and have not answered (pending): not written."))
+        counts = asyncio.run(_exported(desk_of(ctx), account, campaign, statuses, out, named))
+    screen = screen_of(ctx)
+    by_status = ", ".join(f"{counts[each]:,} {each}" for each in exports.EXPORTED if each in statuses)
+    screen.aside(Text(f"{by_status}: written{f' to {clean(str(output))}' if output else ''}."))
+    if pending := counts[Status.PENDING]:
+        screen.aside(Text(f"{pending:,} more have been asked and have not answered (pending): not written."))
 
 
 @dataclass
@@ -137,17 +140,17 @@ def _source(file: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        descriptor = os.open(file, os.O_RDONLY)
+        opened = Path(file).open("rb", buffering=0)  # noqa: SIM115 - what goes wrong while it is read is no such error
     except OSError as wrong:
-        raise Misconfigured(f"{file} cannot be read: {wrong.strerror}") from wrong
-    with os.fdopen(descriptor, "rb", buffering=0) as opened:
+        raise Misconfigured(f"{file} cannot be read: {wrong.strerror}; name a CSV or NDJSON file") from wrong
+    with opened:
         yield opened
 
 
-async def _imported(desk: Desk, order: Order, source: BinaryIO, run: _Running) -> Summary:
+async def _imported(desk: Desk, order: Order, source: BinaryIO, run: _Running, screen: Screen) -> Summary:
     async with desk.writing() as store:
         with shown("importing", imports.size_of(source)) as show:
-            run.work = Import(store, desk.registry(store), order, show)
+            run.work = Import(store, desk.registry(store), order, show, warn=lambda doubt: screen.aside(Text(doubt)))
             summary = await run.work.run(source, now=system_clock())
         what = without_numbers(order.name)
         await desk.note(store, "consent.imported", what, read=summary.read, changed=summary.changed, bad=summary.bad)
@@ -161,7 +164,7 @@ async def _exported(
     statuses: frozenset[Status],
     out: TextIO,
     named: Format,
-) -> int:
+) -> Counter[Status]:
     async with desk.reading() as store:
         directory = await desk.registry(store).directory()
         accounts = [each.id for each in accounts_meant(directory, account)]
@@ -172,8 +175,7 @@ async def _exported(
                 campaign_meant(directory, account_meant(directory, account).id, campaign)
         wanted = exports.Wanted(accounts=accounts, campaigns=campaigns, statuses=statuses)
         with shown("exporting", None) as show:
-            counts = await exports.export(store, wanted, out, format=named, show=show)
-    return counts[Status.PENDING]
+            return await exports.export(store, wanted, out, format=named, show=show)
 
 
 def told_of(summary: Summary) -> Text:

@@ -26,5 +26,7 @@ def erase(store: Redis, account: AccountId, number: Msisdn, campaigns: list[Camp
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 5:
+        sys.exit("usage: python docs/samples/erase_number.py STORE_URL ACCOUNT NUMBER CAMPAIGN...")
     url, owner, msisdn, *names = sys.argv[1:]
     erase(Redis.from_url(url), AccountId(owner), Msisdn(msisdn), [CampaignId(name) for name in names])

@@ -54,9 +54,16 @@ async def test_failures_are_told_once_and_so_is_the_recovery() -> None:
     ]
 
 
+async def test_to_be_told_to_stop_is_no_recovery() -> None:
+    with capture_logs() as logs:
+        await persist("count", Step(AWAY, AWAY, None))
+
+    assert [line["event"] for line in logs] == ["background.failing"]
+
+
 async def test_a_second_absence_is_told_like_the_first() -> None:
     with capture_logs() as logs:
-        await persist("count", Step(AWAY, 0, StoreUnsafe("it does not persist"), None))
+        await persist("count", Step(AWAY, 0, StoreUnsafe("it does not persist"), 0, None))
 
     assert [line["event"].split(".")[1] for line in logs] == ["failing", "recovered", "failing", "recovered"]
     assert [line["failures"] for line in logs if "failures" in line] == [1, 1]
@@ -71,7 +78,7 @@ async def test_what_fails_and_works_by_turns_is_told_once() -> None:
 
 async def test_and_again_if_it_lasts() -> None:
     with capture_logs() as logs:
-        await persist("count", Step(AWAY, 0, AWAY, AWAY, AWAY, AWAY, None))
+        await persist("count", Step(AWAY, 0, AWAY, AWAY, AWAY, AWAY, 0, None))
 
     assert [line["event"].split(".")[1] for line in logs] == ["failing", "recovered", "failing", "recovered"]
     assert [line["failures"] for line in logs if "failures" in line] == [1, 4]

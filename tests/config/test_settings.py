@@ -136,6 +136,37 @@ def test_the_environment_wins_over_the_file_key_by_key() -> None:
     assert settings.dispatcher.egress_allow == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"), [("no", False), ("False", False), ("0", False), ("yes", True), ("TRUE", True), ("on", True)]
+)
+def test_a_boolean_is_text_in_the_environment(text: str, *, meant: bool) -> None:
+    settings = judged({"log": {"mask_numbers": not meant}}, {"log": {"mask_numbers": text}}, where="here")
+
+    assert settings.log.mask_numbers is meant
+
+
+def test_what_is_no_boolean_in_the_environment_is_told_by_its_variable() -> None:
+    told = r'log.mask_numbers \(CONSENT_RELAY_LOG__MASK_NUMBERS\): expected true or false, .* got "maybe"'
+    with pytest.raises(Misconfigured, match=told):
+        judged({}, {"log": {"mask_numbers": "maybe"}}, where="here")
+
+
+@pytest.mark.parametrize(
+    ("section", "row", "key"),
+    [
+        ("campaigns", {"account": "acme", "id": "1116", "requires_opt_in": "yes"}, "requires_opt_in"),
+        (
+            "endpoints",
+            {"account": "acme", "id": "crm", "url": "https://x.example", "changes_only": "no"},
+            "changes_only",
+        ),
+    ],
+)
+def test_a_boolean_in_quotes_is_a_mistake_in_a_table(section: str, row: dict[str, str], key: str) -> None:
+    with pytest.raises(Misconfigured, match=rf'{section}\[0\] "{row["id"]}".{key}: expected true or false'):
+        judged({"accounts": [{"id": "acme"}], section: [row]}, {}, where="here")
+
+
 def test_the_file_named_on_the_command_line_is_loaded(tmp_path: Path) -> None:
     file = tmp_path / "relay.toml"
     file.write_text("[receiver]\nport = 9\n")

@@ -7,6 +7,7 @@ import pytest
 
 from consent.ledger import Ledger, Store
 from consent.model import Account
+from console.commands.events import why_empty
 from tests.builders import ACME, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
 from tests.console.command_line import CommandLine
 
@@ -83,6 +84,22 @@ def test_the_tail_shows_the_wanted_types_one_object_a_line(cli: CommandLine) -> 
     assert "no event is called" in cli.run("events", "tail", "--type", "consent.gone", exit_code=2)
 
 
+def test_a_tail_without_such_events_says_so_and_not_that_nothing_happened(cli: CommandLine) -> None:
+    with cli.process("events", "tail", "--type", "message.received") as tail:
+        printed, told = tail.communicate(timeout=30)
+    with cli.process("events", "tail", "-n", "0") as tail:
+        _, told_of_none = tail.communicate(timeout=30)
+
+    assert (printed, told_of_none) == ("", "")
+    assert told == (
+        "There is no such event among the last 3. Without --type all are shown; a larger -n looks further back.\n"
+    )
+
+
+def test_before_anything_happens_the_tail_says_how_to_make_it_happen() -> None:
+    assert "consent-relay simulate stop NUMBER" in why_empty(0)
+
+
 def test_following_goes_on_until_interrupted(cli: CommandLine) -> None:
     async def another(store: Store) -> None:
         await Ledger(store).apply(a_stop(msisdn=BOB))
@@ -100,3 +117,12 @@ def test_following_goes_on_until_interrupted(cli: CommandLine) -> None:
 
     assert (tail.returncode, complaints) == (130, "")
     assert (before["msisdn"][-4:], after["msisdn"][-4:]) == (ANN[-4:], BOB[-4:])
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"), [("1 (650) 242-6055", "+1 650-242-6055"), ("(555) 893-7009", "+55 58937009"), ("12345", "12345")]
+)
+def test_a_decision_tells_the_number_as_it_was_read(cli: CommandLine, typed: str, read: str) -> None:
+    decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
+
+    assert cli.run("consent", "set", typed, *decided).startswith(f"{read}  opted_out  acme/1116")

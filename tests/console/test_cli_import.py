@@ -1,6 +1,7 @@
 """A list goes in once, however often it is read, wherever it is interrupted; and comes out as it went in."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -141,6 +142,84 @@ def test_what_cannot_work_is_told_before_anything_is_written(
 
 def test_a_file_that_is_not_there_is_named(cli: CommandLine) -> None:
     assert "nowhere.csv cannot be read: No such file" in cli.run("consent", "import", "nowhere.csv", exit_code=1)
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff"])
+@pytest.mark.parametrize("words", [[], ["--campaign", ALERTS, "--status", "opted_out"]])
+def test_an_empty_file_is_told_to_be_empty(cli: CommandLine, tmp_path: Path, text: str, words: list[str]) -> None:
+    assert "list.csv is empty" in cli.run("consent", "import", a_list(tmp_path, text), *words, exit_code=1)
+
+
+def test_a_directory_is_no_list(cli: CommandLine, tmp_path: Path) -> None:
+    told = cli.run("consent", "import", str(tmp_path), exit_code=1)
+
+    assert f"{tmp_path} cannot be read: Is a directory; name a CSV or NDJSON file" in told
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_recorded(cli: CommandLine, tmp_path: Path) -> None:
+    report, given = tmp_path / "nowhere" / "bad.txt", ["--campaign", ALERTS, "--status", "opted_out"]
+
+    told = cli.run("consent", "import", a_list(tmp_path, f"{ANN}\n"), *given, "--errors", str(report), exit_code=1)
+
+    assert f"{report} cannot be written: No such file or directory; name another file with --errors" in told
+    assert everything(cli) == {}
+
+
+@pytest.mark.parametrize(("where", "what"), [("nowhere/out.csv", "cannot be written: No such file"), (".", "is a dir")])
+def test_an_export_that_cannot_be_written_is_told_with_its_file(
+    cli: CommandLine, tmp_path: Path, where: str, what: str
+) -> None:
+    assert f"{tmp_path / where} {what}" in cli.run("consent", "export", "-o", str(tmp_path / where), exit_code=1)
+
+
+def test_a_device_is_not_replaced_by_an_export(cli: CommandLine, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    assert "is no regular file" in cli.run("consent", "export", "-o", str(pipe), exit_code=1)
+    assert pipe.is_fifo()
+
+
+def test_nothing_is_left_of_an_export_that_failed(cli: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+
+    cli.run("consent", "export", "--campaign", "9999", "-o", str(folder / "out.csv"), exit_code=1)
+
+    assert list(folder.iterdir()) == []
+
+
+def test_an_export_tells_how_many_of_each_status_it_wrote(cli: CommandLine, tmp_path: Path) -> None:
+    cli.in_store(recorded(a_stop(), a_stop(msisdn=Msisdn("447911123456")), a_start(msisdn=BOB)))
+    out = tmp_path / "out.csv"
+
+    with cli.process("consent", "export", "-o", str(out)) as running:
+        printed, told = running.communicate(timeout=30)
+    with cli.process("consent", "export", "--status", "opted_in") as running:
+        _, told_of_one = running.communicate(timeout=30)
+
+    assert (printed, told) == ("", f"2 opted_out, 1 opted_in: written to {out}.\n")
+    assert told_of_one == "1 opted_in: written.\n"
+
+
+NATIONAL = "".join(f"555893{n:04}\n" for n in range(1500))
+INTERNATIONAL = "".join(f"+1650242{n:04}\n" for n in range(1500))
+
+
+def test_a_list_without_country_codes_is_doubted_before_it_is_recorded_as_it_is(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    given = ("--campaign", ALERTS, "--status", "opted_out")
+    doubt = "of the first 1,000 numbers 1,000 exist in no numbering plan: are the country codes missing?"
+
+    with cli.process("consent", "import", a_list(tmp_path, NATIONAL), *given) as running:
+        _, told = running.communicate(timeout=30)
+    summary = cli.json("consent", "import", a_list(tmp_path, NATIONAL), *given)
+    doubtless = cli.json("consent", "import", a_list(tmp_path, INTERNATIONAL + NATIONAL), *given)
+
+    assert (running.returncode, told) == (0, f"{doubt}\n")
+    assert (summary["warning"], summary["unchanged"], summary["bad"]) == (doubt, 1500, 0)
+    assert (doubtless["warning"], doubtless["changed"]) == (None, 1500)
 
 
 def test_an_export_is_imported_to_the_same_states(cli: CommandLine, tmp_path: Path) -> None:

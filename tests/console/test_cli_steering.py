@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import secrets
 
 import pytest
@@ -62,6 +63,8 @@ def test_what_commands_change_is_on_the_record(cli: CommandLine) -> None:
     ]
     assert "reason maintenance" in cli.run("audit", "list", "-n", "1")
     older = cli.json("audit", "list", "-n", "2", "--after", lines[0]["id"])
+    told = " ".join(re.sub(r"[^\w.\[\] -]", " ", cli.run("audit", "list", "--after", "foo", exit_code=2)).split())
+    assert "--after foo expected what the last line of an earlier list says or the id of an entry" in told
     assert [line["id"] for line in older] == [line["id"] for line in lines[1:3]]
 
 
@@ -70,11 +73,43 @@ def test_rows_of_the_registry_are_removed_when_nothing_hangs_on_them(cli: Comman
     cli.run("campaign", "add", "1116")
     cli.run("source", "add", "nexmo")
 
-    assert "remove these first" in cli.run("account", "rm", "acme", exit_code=1)
-    assert cli.json("campaign", "rm", "1116") == {"removed": "acme/1116", "still_declared": False}
-    assert cli.json("source", "rm", "nexmo")["removed"] == "acme/nexmo"
+    assert "it has 1 campaign, 1 source and 0 endpoints: remove these first" in cli.run(
+        "account", "rm", "acme", exit_code=1
+    )
+    assert cli.json("campaign", "rm", "1116", "--yes") == {"removed": "acme/1116", "still_declared": False}
+    assert cli.json("source", "rm", "nexmo", "-y")["removed"] == "acme/nexmo"
     assert "acme removed" in cli.run("account", "rm", "acme")
     assert cli.json("account", "list") == []
+
+
+def test_removing_a_campaign_or_a_source_asks_first(cli: CommandLine) -> None:
+    cli.run("account", "add", "acme")
+    cli.run("campaign", "add", "1116", "--title", "Deals")
+    cli.run("source", "add", "nexmo")
+
+    assert "Remove acme/1116 (Deals)?" in cli.run("campaign", "rm", "1116", answer="n\n", exit_code=1)
+    assert "Remove acme/nexmo? Its URL answers 404" in cli.run("source", "rm", "nexmo", answer="n\n", exit_code=1)
+    assert (len(cli.json("campaign", "list")), len(cli.json("source", "list"))) == (1, 1)
+    cli.run("campaign", "rm", "1116", answer="y\n")
+    cli.run("source", "rm", "nexmo", answer="y\n")
+
+    assert (cli.json("campaign", "list"), cli.json("source", "list")) == ([], [])
+
+
+def test_what_is_not_there_is_not_asked_about(cli: CommandLine) -> None:
+    cli.run("account", "add", "acme")
+
+    assert "there is no acme campaign 1116" in cli.run("campaign", "rm", "1116", exit_code=1)
+    assert "there is no source nexmo" in cli.run("source", "rm", "nexmo", exit_code=1)
+
+
+def test_a_campaign_that_an_endpoint_asks_for_is_not_removed(cli: CommandLine) -> None:
+    cli.run("account", "add", "acme")
+    cli.run("campaign", "add", "1116")
+    cli.run("endpoint", "add", "crm", "https://x.example/", "--campaign", "1116")
+
+    refusal = "acme/crm asks for it by name: change that one first"
+    assert refusal in cli.run("campaign", "rm", "1116", "--yes", exit_code=1)
 
 
 def test_an_operator_decides_with_a_reason(cli: CommandLine, events: list[EventId]) -> None:

@@ -42,6 +42,21 @@ async def test_nothing_of_the_number_is_left_and_all_of_the_others(
         assert [key for key in redis.scan_iter() if tells_of(redis, key, BOB)] != []
 
 
+def test_without_arguments_it_says_how_to_use_it() -> None:
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM)],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    usage = "usage: python docs/samples/erase_number.py STORE_URL ACCOUNT NUMBER CAMPAIGN...\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", usage)
+
+
 def tells_of(redis: Redis, key: bytes, number: str) -> bool:
     """A stream keeps the bytes of what was deleted from it until the whole block goes, but tells nobody."""
     if redis.type(key) == b"stream":
