@@ -23,7 +23,7 @@ from consent.model import EndpointId, Millis, Partition, UnixMs
 from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
-from dispatcher.deliver import Delivering
+from dispatcher.deliver import HEARTBEAT_S, Delivering
 from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.metrics import Metrics
@@ -97,7 +97,9 @@ class Dispatcher:
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
             deliver = tasks.create_task(persist("deliver", self._delivering.turn))
-            heart = tasks.create_task(persist("renew leases", self._delivering.heartbeat))
+            # Also while a part of the store is away: what is held elsewhere is to be kept.
+            heartbeat = persist("renew leases", self._delivering.heartbeat, longest_wait=HEARTBEAT_S)
+            heart = tasks.create_task(heartbeat)
             log.info("dispatcher.running", partitions=self._store.partitions, concurrency=where.concurrency)
             await stop.wait()
             log.info("dispatcher.stopping")

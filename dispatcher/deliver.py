@@ -16,7 +16,7 @@ Who was frozen for longer than a lease finds its leases with others: what it had
 
 import asyncio
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +48,7 @@ after the lease (consent/ledger/queue.py), whichever is longer: below ten second
 dispatcher sends: with sixteen partitions two commands a second."""
 _LOOK_AGAIN_MS = 250
 _LOOK_AFTER_FAILURE_MS = 1000
-_HEARTBEAT_S = 1.5
+HEARTBEAT_S = 1.5
 _RETRIES_FIRST = 4
 """Every so many claims."""
 
@@ -187,14 +187,19 @@ class Delivering:
         return 0
 
     async def heartbeat(self) -> float:
-        """Keep the leases of all that is held."""
+        """Keep the leases of all that is held, where the store answers."""
         now = self._clock()
-        held = [holding for holding in self._held if holding.task or holding.until > now]
-        if held:
-            await self._queue.renew([holding.lease for holding in held])
-            for holding in held:
-                holding.until = UnixMs(now + LEASE_MS)
-        return _HEARTBEAT_S
+        held: defaultdict[Partition, list[_Holding]] = defaultdict(list)
+        for holding in self._held:
+            if holding.task or holding.until > now:
+                held[holding.lease.partition].append(holding)
+        await all_of(self._renew(holdings, now) for holdings in held.values())
+        return HEARTBEAT_S
+
+    async def _renew(self, held: Sequence[_Holding], now: UnixMs) -> None:
+        await self._queue.renew([holding.lease for holding in held])
+        for holding in held:
+            holding.until = UnixMs(now + LEASE_MS)
 
     async def drain(self, grace: float) -> None:
         """Give back what was not begun, let attempts under way end, and give back what does not end in time."""

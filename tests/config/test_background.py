@@ -30,6 +30,15 @@ class Step:
 AWAY = StoreUnavailable("the store cannot be reached")
 
 
+async def test_it_waits_no_longer_than_it_may() -> None:
+    step = Step(*[AWAY] * 12, None)
+
+    async with asyncio.timeout(2):  # it would be 27 s
+        await persist("beat", step, longest_wait=0.01)
+
+    assert step.calls == 13
+
+
 async def test_a_step_is_repeated_until_it_says_it_was_the_last() -> None:
     step = Step(0, 0, 0.001, 0, None)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from config.background import persist
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
+from consent.errors import StoreUnavailable
 from consent.ledger import LEASE_MS, Backlog, Health, HealthRules, Ledger, Queue, Standing, Store
 from consent.ledger.keys import partition_of
 from consent.model import Endpoint, EventType, Millis, Msisdn, Partition, UnixMs
@@ -349,6 +351,30 @@ async def test_a_heartbeat_keeps_the_leases_of_slow_attempts(
     sink.may_answer.set()
     await delivering.drain(5)
     assert await expiries(store) == []
+
+
+async def test_a_heartbeat_keeps_what_it_can(build: Build, order: Order, sink: Sink, store: Store) -> None:
+    """One partition does not answer, for longer than a lease: what waits in the others is begun all the same."""
+    ahead = 0
+    delivering = build(concurrency=3, clock=lambda: UnixMs(steady_clock() + ahead))
+    await order(8)
+    await turn(delivering)
+    await eventually(lambda: sink.under_way == 3)
+    key = store.keys[3].leased
+    await store.redis.rename(key, f"{key}:aside")
+    await store.redis.set(key, "in the way")
+
+    for _ in range(3):
+        ahead += LEASE_MS // 2
+        with suppress(StoreUnavailable):
+            await delivering.heartbeat()
+    sink.may_answer.set()
+
+    there = sum(partition_of(msisdn, 4) == 3 for msisdn in NUMBERS[:8])
+    assert 0 < there < 8
+    await eventually(lambda: sink.answered >= 8 - there, within=3)
+    await store.redis.rename(f"{key}:aside", key)
+    await delivering.drain(5)
 
 
 async def test_who_was_frozen_for_longer_than_a_lease_begins_nothing_that_others_may_have(
