@@ -49,6 +49,9 @@ dispatcher sends: with sixteen partitions two commands a second."""
 _LOOK_AGAIN_MS = 250
 _LOOK_AFTER_FAILURE_MS = 1000
 HEARTBEAT_S = 1.5
+_REAP_AFTER_FAILURE_MS = 3500
+"""Whoever could not reach the store supposes that others could not either: they have time for two heartbeats before
+what they hold is taken for left behind, or an outage of the store would make the endpoints hear all of it twice."""
 _RETRIES_FIRST = 4
 """Every so many claims."""
 
@@ -102,6 +105,7 @@ class Delivering:
         self._slots: Slots[_Holding] = Slots(concurrency)
         self._held: set[_Holding] = set()
         self._look_at = UnixMs(0)
+        self._reap_from: dict[Partition, UnixMs] = {}
         self._awake = asyncio.Event()
         self._is_stopping = False
         self._turns = 0
@@ -251,7 +255,8 @@ class Delivering:
         asked = self._agenda.notes
         look = await self._asked(partition, self._queue.look(partition))
         self._agenda.looked(look, self._clock(), asked=asked)
-        if look.expired and (reaped := await self._queue.reap(look)):
+        may_reap = self._clock() >= self._reap_from.get(partition, 0)
+        if look.expired and may_reap and (reaped := await self._queue.reap(look)):
             log.warning("leases.reaped", partition=look.partition, count=reaped)
             for endpoint, _ in look.expired:
                 self._agenda.note(look.partition, endpoint)
@@ -306,6 +311,7 @@ class Delivering:
             return await answer
         except ConsentError:
             self._agenda.forget(partition)
+            self._reap_from[partition] = UnixMs(self._clock() + _REAP_AFTER_FAILURE_MS)
             self._look_at = min(self._look_at, UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS))
             raise
 

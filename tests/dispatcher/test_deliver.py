@@ -19,7 +19,7 @@ from consent.ledger.keys import partition_of
 from consent.model import Endpoint, EventType, Millis, Msisdn, Partition, UnixMs
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
-from dispatcher.deliver import Delivering
+from dispatcher.deliver import HEARTBEAT_S, Delivering
 from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
@@ -418,6 +418,38 @@ async def test_what_a_dead_dispatcher_held_is_taken_over(
         await delivering.drain(5)
 
     assert sum(line["count"] for line in logs if line["event"] == "leases.reaped") == 2
+
+
+async def test_behind_an_outage_of_the_store_others_have_time_to_keep_what_they_hold(
+    build: Build, order: Order, sink: Sink, queue: Queue, store: Store, crm: Endpoint
+) -> None:
+    """They could not reach it either; what was taken from them would be sent twice."""
+    ahead = 0
+    delivering = build(clock=lambda: UnixMs(steady_clock() + ahead))
+    sink.may_answer.set()
+    await order(2)
+    for partition in range(4):
+        await queue.claim(Partition(partition), {crm.id: 9}, token="theirs")
+    leased = [keys.leased for keys in store.keys if await store.redis.exists(keys.leased)]
+    for key in leased:
+        await store.redis.rename(key, f"{key}:aside")
+        await store.redis.set(key, "in the way")
+    with pytest.raises(StoreUnavailable):
+        await turn(delivering)
+    for key in leased:
+        await store.redis.rename(f"{key}:aside", key)
+    await expire_leases(store)
+
+    ahead = 2 * int(1000 * HEARTBEAT_S)
+    with capture_logs() as logs:
+        await turn(delivering)
+    assert logs == []
+
+    ahead += LEASE_MS
+    async with asyncio.timeout(5):
+        while sink.answered < 2:
+            await delivering.turn()
+    await delivering.drain(5)
 
 
 @pytest.mark.parametrize("key", ["next", "log"])
