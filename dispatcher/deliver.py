@@ -44,8 +44,8 @@ T = TypeVar("T")
 _LOOK_EVERY_MS = 7000
 """The safety net: what another process did without waking us, and then perhaps died of, is found after this long. A
 look that sees a lease is followed by one when that runs out, so what a dead dispatcher held is taken over after this or
-after the lease (consent/ledger/queue.py), whichever is longer: below ten seconds. At rest looks are most of what a
-dispatcher sends: with sixteen partitions two commands a second."""
+after the lease (consent/ledger/queue.py), whichever is longer: below ten seconds, unless the store was away meanwhile.
+At rest looks are most of what a dispatcher sends: with sixteen partitions two commands a second."""
 _LOOK_AGAIN_MS = 250
 _LOOK_AFTER_FAILURE_MS = 1000
 HEARTBEAT_S = 1.5

@@ -22,16 +22,7 @@ async def test_nothing_of_the_number_is_left_and_all_of_the_others(
         await ledger.apply(change)
     await delivered(store, queue)
 
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, str(PROGRAM), store_url, ACME, ANN, ALERTS],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = await asyncio.to_thread(erase, store_url, ACME, ANN, ALERTS)
 
     assert done.returncode == 0, done.stderr
     assert await ledger.state(ACME, ALERTS, ANN) is None
@@ -43,8 +34,15 @@ async def test_nothing_of_the_number_is_left_and_all_of_the_others(
 
 
 def test_without_arguments_it_says_how_to_use_it() -> None:
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)],
+    done = erase()
+
+    usage = "usage: python docs/samples/erase_number.py STORE_URL ACCOUNT NUMBER CAMPAIGN...\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", usage)
+
+
+def erase(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), *arguments],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -52,9 +50,6 @@ def test_without_arguments_it_says_how_to_use_it() -> None:
         timeout=60,
         check=False,
     )
-
-    usage = "usage: python docs/samples/erase_number.py STORE_URL ACCOUNT NUMBER CAMPAIGN...\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", usage)
 
 
 def tells_of(redis: Redis, key: bytes, number: str) -> bool:
