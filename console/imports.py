@@ -28,10 +28,9 @@ from console.rolls import BadLine, Blocks, Format, Layout, Rules
 
 STDIN = "-"
 WINDOW = 262_144
-"""Lines: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
-_FIRST_WINDOW = 32_768
-"""The store has nothing to do until it is read. Each window is half as large again as the one before: while the store
-takes a line, one is sent and one and a half are read."""
+"""Lines at most: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
+_LEAST = 32_768
+"""So many lines are a window as soon as the store has nothing to do: the first, and where it is faster than we read."""
 SHOWN_BAD = 20
 _NOTHING = (b"", b"\xef\xbb\xbf")
 """What an empty list begins with: nothing, or a byte order mark."""
@@ -129,8 +128,8 @@ class Import:
     ) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
         blocks, window, bad = Blocks(at=self.place.at, line=self.place.line), self._bulk.window(), self.place.bad
-        recording: asyncio.Task[None] | None = None
-        size = _FIRST_WINDOW
+        recorded = asyncio.Event()  # the window before this one
+        recorded.set()
         async with asyncio.TaskGroup() as tasks:
             async for chunk in chunks:
                 block = blocks.push(chunk) if chunk else blocks.end()
@@ -141,9 +140,8 @@ class Import:
                 if self._sample.wants_more and not self.resumed:
                     self._look_at(entries, is_last=not chunk)
                 await asyncio.sleep(0)  # the window before goes on meanwhile
-                if window.count >= size or not chunk:
-                    if recording:
-                        await recording
+                if window.count >= (_LEAST if recorded.is_set() else WINDOW) or not chunk:
+                    await recorded.wait()
                     reached = Bookmark(
                         at=block.ends_at,
                         line=block.first + len(block.lines),
@@ -151,8 +149,9 @@ class Import:
                         bad=bad,
                         reported=report.flushed(),
                     )
-                    recording = tasks.create_task(self._record(window, reached, name))
-                    window, size = self._bulk.window(), min(WINDOW, size + size // 2)
+                    recorded = asyncio.Event()
+                    tasks.create_task(self._record(window, reached, name, recorded))
+                    window = self._bulk.window()
 
     def _look_at(self, entries: list[Entry], *, is_last: bool) -> None:
         """Only the beginning of a list: whether its numbers have country codes is told before any of it is recorded."""
@@ -162,10 +161,11 @@ class Import:
             if self.warning:
                 self._warn(self.warning)
 
-    async def _record(self, window: Window, reached: Bookmark, name: str) -> None:
+    async def _record(self, window: Window, reached: Bookmark, name: str, recorded: asyncio.Event) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
         tally = await self._patiently(window, reached.began_at)
         self.place = replace(reached, tally=self.place.tally + tally)
+        recorded.set()  # the store goes on with the next while this one is marked, and thrown away
         if name:
             await self._bookmarks.put(name, self.place)
         self._show(self.place.at, numbers=total(self.place.tally) + self.place.bad)

@@ -8,7 +8,6 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple
 
 from consent.ledger.keys import CONSENT_BUCKETS, SEPARATOR, Keys, place_among_all
@@ -21,8 +20,10 @@ from consent.numbers import recipient
 LINES_A_CALL = 64
 """A millisecond of the server's time: no webhook waits longer for one. And what the server makes for a call and
 throws away behind it stays in its cache: where a call had 256, each line took 6 % longer."""
-_CALLS_UNDER_WAY = 192
-"""More than two flushes take (commit.py)."""
+_CALLS_UNDER_WAY = 420
+"""Twice what two flushes take (commit.py): when these end, and they end together, the next two are ready to go."""
+_CALLS_AT_FIRST = 32
+"""The store need not wait until all that may be under way is made: it takes ten times as long for a call as we do."""
 _RESTS = (0, 999)
 """How long after its date a line decides: at once, or at the end of the second (consent/ordering.py)."""
 _TOLD = -1
@@ -108,8 +109,10 @@ class _Part:
         self.count = 0
 
 
-_Place = tuple[AccountId, int]
-"""Account, and number of the bucket among those of all partitions."""
+_Stretch = tuple[AccountId, int]
+"""Account and partition: what one call may be about."""
+_Turn = defaultdict[_Stretch, list[tuple[int, _Part]]]
+"""Parts, each with the number of its bucket."""
 
 
 class Window:
@@ -117,9 +120,10 @@ class Window:
 
     def __init__(self, store: Store) -> None:
         self._partitions = store.partitions
-        self._parts: list[tuple[_Place, _Part]] = []
+        self.turns: list[_Turn] = []
+        """In their order. No two parts of a turn are of one bucket: calls that are under way together have no order."""
         self._open: defaultdict[AccountId, dict[int, _Part]] = defaultdict(dict)
-        """The last part of each bucket, by its place."""
+        """The last part of each bucket, by its place among those of all partitions."""
         self.count = 0
 
     def add(self, entries: Sequence[Entry]) -> None:
@@ -138,8 +142,7 @@ class Window:
             place = place_among_all(msisdn, partitions)
             part = open_parts.get(place)
             if part is None or part.count == LINES_A_CALL:
-                part = open_parts[place] = _Part(part.turn + 1 if part else 0, kind, rest)
-                self._parts.append(((kind.account, place), part))
+                part = open_parts[place] = self._opened(kind, rest, place, behind=part)
             last = part.last
             if kind is not last.kind or rest != last.rest:
                 last = part.last = _Run(kind, rest, [])
@@ -148,13 +151,13 @@ class Window:
             part.count += 1
         self.count += len(entries)
 
-    def turns(self) -> Iterator[list[tuple[_Place, _Part]]]:
-        """No two parts of a turn are of one bucket: calls that are under way together have no order."""
-        turns: defaultdict[int, list[tuple[_Place, _Part]]] = defaultdict(list)
-        for place, part in self._parts:
-            turns[part.turn].append((place, part))
-        for turn in sorted(turns):
-            yield sorted(turns[turn], key=itemgetter(0))
+    def _opened(self, kind: Kind, rest: int, place: int, *, behind: _Part | None) -> _Part:
+        part = _Part(behind.turn + 1 if behind else 0, kind, rest)
+        if part.turn == len(self.turns):
+            self.turns.append(defaultdict(list))
+        partition, bucket = divmod(place, CONSENT_BUCKETS)
+        self.turns[part.turn][kind.account, partition].append((bucket, part))
+        return part
 
 
 class Bulk:
@@ -170,10 +173,12 @@ class Bulk:
         under_way: deque[asyncio.Future[Reply]] = deque()
         tally = Tally()
         try:
-            for turn in window.turns():
+            for turn in window.turns:
                 for batch in self._batches(turn, received_at, rule):
                     if len(under_way) == _CALLS_UNDER_WAY:
                         tally += _tally(await under_way.popleft())
+                    elif len(under_way) % _CALLS_AT_FIRST == 0:
+                        await asyncio.sleep(0)  # what there is goes out
                     under_way.append(self._store.commit.call("enlist", *batch.call()))
                 while under_way:
                     tally += _tally(await under_way.popleft())
@@ -182,16 +187,14 @@ class Bulk:
                 call_left.cancel()
         return tally
 
-    def _batches(self, turn: Sequence[tuple[_Place, _Part]], received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
-        batch: _Batch | None = None
-        for (account, place), part in turn:
-            partition, bucket = divmod(place, CONSENT_BUCKETS)
-            if batch is None or not batch.takes(partition, account, part):
-                if batch is not None:
+    def _batches(self, turn: _Turn, received_at: UnixMs, rule: str) -> "Iterator[_Batch]":
+        for account, partition in sorted(turn):
+            batch = _Batch(self._store.keys[partition], account, received_at, rule)
+            for bucket, part in turn[account, partition]:
+                if batch.count + part.count > LINES_A_CALL:
                     yield batch
-                batch = _Batch(self._store.keys[partition], account, received_at, rule)
-            batch.add(bucket, part)
-        if batch is not None:
+                    batch = _Batch(self._store.keys[partition], account, received_at, rule)
+                batch.add(bucket, part)
             yield batch
 
     async def listed(self, accounts: Sequence[AccountId]) -> AsyncIterator[list[Listed]]:
@@ -236,10 +239,6 @@ class _Batch:
         self._buckets: list[str] = []
         self._lines: list[str | int] = []
         self.count = 0
-
-    def takes(self, partition: int, account: AccountId, part: _Part) -> bool:
-        is_same = self._keys.partition == partition and self._account == account
-        return is_same and self.count + part.count <= LINES_A_CALL
 
     def add(self, bucket: int, part: _Part) -> None:
         self._buckets.append(self._keys.consent_bucket(self._account, bucket))
