@@ -210,7 +210,7 @@ def test_a_list_without_country_codes_is_doubted_before_it_is_recorded_as_it_is(
     cli: CommandLine, tmp_path: Path
 ) -> None:
     given = ("--campaign", ALERTS, "--status", "opted_out")
-    doubt = "of the first 1,000 numbers 1,000 exist in no numbering plan: are the country codes missing?"
+    doubt = "of the first 250 numbers 250 exist in no numbering plan: are the country codes missing?"
 
     with cli.process("consent", "import", a_list(tmp_path, NATIONAL), *given) as running:
         _, told = running.communicate(timeout=30)
