@@ -177,30 +177,22 @@ class Queue:
         """End a lease: done, dead, or due again after `wait`. None if it was no longer ours, and nothing changed.
         `cause` is the word under which a dead one is counted."""
         keys = self._store.keys[lease.partition]
-        grave = {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
-        reply = await self._store.commit.call(
-            "settle",
-            (
-                keys.leased,
-                keys.next,
-                *_lane_keys(keys, lease.endpoint, lease.msisdn),
-                keys.dead(lease.endpoint),
-                keys.graves(lease.endpoint),
-                keys.given_up(lease.endpoint),
-                keys.attempts,
-            ),
-            (
-                lease.endpoint,
-                lease.msisdn,
-                lease.token,
-                verdict,
-                wait,
-                _json(record) if record else "",
-                ATTEMPTS_KEPT,
-                _json(grave) if verdict == "bury" else "",
-                cause,
-            ),
-        )
+        named = [keys.leased, keys.next, *_lane_keys(keys, lease.endpoint, lease.msisdn), keys.attempts]
+        attempted = _json(record) if record else ""
+        arguments: list[str | int] = [
+            lease.endpoint,
+            lease.msisdn,
+            lease.token,
+            verdict,
+            wait,
+            attempted,
+            ATTEMPTS_KEPT,
+        ]
+        if verdict == "bury":
+            named += [keys.dead(lease.endpoint), keys.graves(lease.endpoint), keys.given_up(lease.endpoint)]
+            reason = record.error if record else ""
+            arguments += [_json({"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": reason}), cause]
+        reply = await self._store.commit.call("settle", named, arguments)
         return None if reply == [b"not_yours"] else Settled(_instant(reply[1]), reply[2] > 0)
 
     async def renew(self, leases: Iterable[Lease]) -> None:
