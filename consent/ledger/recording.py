@@ -11,6 +11,7 @@ from consent.ledger.state import (
     CONFIRMED_PENDING,
     STATUS_LETTER,
     YIELDING_ACCOUNT,
+    YIELDING_RECIPIENT,
     pack_origin,
     told,
 )
@@ -20,6 +21,10 @@ from consent.model import Actor, Applied, Change, Condition, Declined, Duplicate
 _SEEN_FOR_MS = 2 * SEEN_SLICE_MS
 _NO_STATUS = "-"
 _CONDITION_LETTER = {Condition.ALWAYS: "a", Condition.IF_PENDING: "p", Condition.UNLESS_SELF_STOPPED: "u"}
+_YIELDING = {
+    (Condition.UNLESS_SELF_STOPPED, Actor.ACCOUNT): YIELDING_ACCOUNT,
+    (Condition.IF_PENDING, Actor.RECIPIENT): YIELDING_RECIPIENT,
+}
 _HEAD = Struct(">BHH3sQQQQ")
 
 
@@ -72,8 +77,8 @@ def _head(change: Change, seen: int) -> bytes:
 def _letters(status: Status | None, condition: Condition, actor: Actor, is_promised: bool) -> bytes:
     """A message touches no state."""
     asked = _NO_STATUS if status is None else CONFIRMED_PENDING if is_promised else STATUS_LETTER[status]
-    yields = condition is Condition.UNLESS_SELF_STOPPED and actor is Actor.ACCOUNT
-    return f"{asked}{_CONDITION_LETTER[condition]}{YIELDING_ACCOUNT if yields else ACTOR_LETTER[actor]}".encode()
+    by = _YIELDING.get((condition, actor), ACTOR_LETTER[actor])
+    return f"{asked}{_CONDITION_LETTER[condition]}{by}".encode()
 
 
 def _attached(change: Change, origin: str) -> Iterator[str]:

@@ -27,11 +27,17 @@ CONFIRMED_PENDING = "q"
 ACTOR_LETTER = {Actor.RECIPIENT: "r", Actor.ACCOUNT: "a", Actor.OPERATOR: "o", Actor.IMPORT: "i"}
 YIELDING_ACCOUNT = "A"
 """The account, by what would have been refused if a STOP of hers had been known."""
+YIELDING_RECIPIENT = "R"
+"""She herself, by an answer to a question that a STOP of hers would have made void."""
 _STATUS = {
     **{letter.encode(): status for status, letter in STATUS_LETTER.items()},
     CONFIRMED_PENDING.encode(): Status.PENDING,
 }
-_ACTOR = {letter.encode(): actor for actor, letter in ACTOR_LETTER.items()} | {YIELDING_ACCOUNT.encode(): Actor.ACCOUNT}
+_ACTOR = {
+    **{letter.encode(): actor for actor, letter in ACTOR_LETTER.items()},
+    YIELDING_ACCOUNT.encode(): Actor.ACCOUNT,
+    YIELDING_RECIPIENT.encode(): Actor.RECIPIENT,
+}
 _ACTORS = {letter: actor for actor, letter in ACTOR_LETTER.items()}
 _TYPES = {one.value: one for one in EventType}
 _STATUSES = {one.value: one for one in Status}

@@ -162,7 +162,8 @@ def decided(change: Change, before: Known | None) -> tuple[Known | None, list[st
     status = change.status
     assert status is not None
     is_refusable = change.condition is Condition.UNLESS_SELF_STOPPED and change.origin.actor is Actor.ACCOUNT
-    is_yielding = is_refusable or change.origin.actor is Actor.IMPORT
+    is_answer = change.condition is Condition.IF_PENDING and is_hers
+    is_yielding = is_refusable or is_answer or change.origin.actor is Actor.IMPORT
     affirmed = before if is_refusable and previous is Status.OPTED_IN else None
     if status is Status.PENDING and previous is Status.OPTED_IN:
         known = affirmed or Known(Status.OPTED_IN, at, is_hers, is_out=False, is_yielding=is_yielding)

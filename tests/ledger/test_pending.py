@@ -273,3 +273,29 @@ async def test_another_number_is_not_asked(ledger: Ledger) -> None:
     await ledger.apply(a_question(msisdn=Msisdn("15558937009")))
 
     assert await ledger.state(ACME, ALERTS, ANN) is None
+
+
+@pytest.mark.parametrize("at", [NOON - 1000, NOON + 500])
+async def test_a_stop_that_would_have_made_the_question_void_is_not_late_against_the_yes(
+    ledger: Ledger, at: int
+) -> None:
+    """Before the question it would have forbidden it, behind it ended it: her YES was to something else."""
+    await ledger.apply(a_question())
+    await ledger.apply(a_yes(at=NOON + 1000))
+
+    assert isinstance(stopped := await ledger.apply(a_stop(at=at, received_at=UnixMs(NOON + 9000))), Recorded)
+
+    assert not stopped.superseded
+    found = await state(ledger)
+    assert (found.status, found.actor, found.decides_at) == (Status.OPTED_OUT, Actor.RECIPIENT, at)
+
+
+async def test_but_against_a_start_of_hers_since_it_is(ledger: Ledger) -> None:
+    await ledger.apply(a_question())
+    await ledger.apply(a_yes(at=NOON + 1000))
+    await ledger.apply(a_start(at=NOON + 2000))
+
+    assert isinstance(stopped := await ledger.apply(a_stop(at=NOON + 500, received_at=UnixMs(NOON + 9000))), Recorded)
+
+    assert stopped.superseded
+    assert (await state(ledger)).status is Status.OPTED_IN

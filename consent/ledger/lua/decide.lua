@@ -7,7 +7,8 @@
 --   a question (pending) to who is in already is none: it affirms the opt-in, and nobody is asked
 --   a question takes nobody off the opt-out list, only an opt-in does
 --   no opt-out is late against a question, whatever its instant: nothing was said since that would outweigh it
---   nor is her own against an opt-in that would have been refused if it had been known: by `subscribe`, or by a list
+--   nor is her own against an opt-in that would not have come about if it had been known: by `subscribe`, by a list, or
+--     by an answer to a question that it had made void
 --   nor any against an opt-in of an instant that its own receiver had not come to: there a clock is ahead
 --   and a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
 --
@@ -16,10 +17,12 @@
 -- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
 local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
 
+local YIELDING = {A = true, R = true, i = true}
+
 local function yields(before, change)
   if change.status ~= 'o' or before.status == 'o' then return false end
   return before.status == 'p' or (change.received and before.at > change.received) or
-    (change.actor == 'r' and (before.actor == 'A' or before.actor == 'i'))
+    (change.actor == 'r' and YIELDING[before.actor])
 end
 
 local function is_late(before, change)
@@ -43,7 +46,7 @@ end
 local function note(change, campaign, status, before, previous)
   change.has_changed = change.has_changed or status ~= previous
   change.has_asked = change.has_asked or status == 'p'
-  local was_promised = previous == 'p' and before.promised and change.actor == 'r'
+  local was_promised = previous == 'p' and before.promised and string.lower(change.actor) == 'r'
   if status == 'i' and (change.promised or was_promised) then
     change.promises = change.promises or {}
     table.insert(change.promises, campaign)
