@@ -23,7 +23,7 @@ from receiver.apis.desk import Desk
 from receiver.apis.gate import Gate
 from receiver.apis.routes import Tools, routes
 from receiver.door import open_door
-from receiver.hooks import PATH, Hooks
+from receiver.hooks import Hooks
 from receiver.metrics import Metrics
 from receiver.reception import Reception
 from receiver.tally import Tally
@@ -74,9 +74,8 @@ class Receiver:
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             try:
-                if request.raw_path.startswith(PATH):
-                    return await hooks.answer(request)
-                return await desk.answer(request) or await answer(request, open_to_all)
+                mine = await hooks.answer(request) or await desk.answer(request)
+                return mine or await answer(request, open_to_all)
             except web.HTTPException as nothing:
                 self._tally.elsewhere[nothing.status] += 1
                 # Not where: an address may hold a number, or a token that was pasted badly.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,8 @@ from receiver.tracing import Journey
 log = structlog.get_logger()
 
 PATH = "/hooks/"
+_ADDRESS = re.compile(r"(/+hooks/+([^/?]*)/*)(?:\?.*)?", re.DOTALL)
+"""A slash too many comes from joining an address by hand, and costs nobody an opt-out."""
 METHODS = ("GET", "HEAD", "POST")
 _MOST_NAMED = 10
 """A batch may hold hundreds; the log line names the first."""
@@ -54,15 +57,18 @@ class Hooks:
         # Bound once: asking the lazy one whether a level is on costs more than all else that is said about a webhook.
         self._log = log.bind()
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        """For a request that aiohttp has read."""
-        token = request.raw_path[len(PATH) :].partition("?")[0]
+    async def answer(self, request: web.BaseRequest) -> web.Response | None:
+        """For a request that aiohttp has read. None where it is for somebody else."""
+        address = _ADDRESS.fullmatch(request.raw_path)
+        if address is None:
+            return None
+        path, token = address.groups()
         if request.method not in METHODS:
             raise web.HTTPMethodNotAllowed(request.method, METHODS)
         began = self._clock()
         try:
             inbound = await inbound_of(request, max_body=self._max_body)
-            reply = await self.take(token, inbound)
+            reply = await self.take(token, inbound, path=path)
         except ConsentError as error:
             reply = self.refuse(token, error, ms=self._clock() - began)
         except Exception:
@@ -70,12 +76,13 @@ class Hooks:
             raise
         return response(reply)
 
-    def take(self, token: str, inbound: Inbound) -> "asyncio.Future[Reply]":
-        """For a request that is read already. Any ConsentError, here or there, is to be refused."""
+    def take(self, token: str, inbound: Inbound, *, path: str = "") -> "asyncio.Future[Reply]":
+        """For a request that is read already. Any ConsentError, here or there, is to be refused. `path`: where it went,
+        if not to PATH and the token alone."""
         began, started = self._clock(), time.perf_counter()
         source = self._reception.source_of(token)
         if inbound.headers and self._public_url:
-            inbound = replace(inbound, url=self._url(token, inbound.query))
+            inbound = replace(inbound, url=self._url(path or PATH + token, inbound.query))
         if self._traces is not None:
             return self._take_traced(inbound, source, began, Journey(self._traces))
         return self._reception.take_then(
@@ -119,9 +126,9 @@ class Hooks:
         """A fault of ours: the provider is told 500."""
         self._tally.broken += 1
 
-    def _url(self, token: str, query: str) -> str:
+    def _url(self, path: str, query: str) -> str:
         """As the provider was told it, and as some sign it."""
-        return f"{self._public_url}{PATH}{token}{'?' if query else ''}{query}"
+        return f"{self._public_url}{path}{'?' if query else ''}{query}"
 
     def _accepted(self, receipt: Receipt, source: Source, began: UnixMs, started: float) -> Reply:
         self._tally.accepted(source, receipt, began, time.perf_counter() - started)

@@ -218,3 +218,19 @@ async def test_a_signed_get_counts_as_a_post_does(client: Client, ledger: Ledger
 
     assert await client.status() == 200
     assert len(await recorded(ledger)) == 1
+
+
+async def test_a_url_is_signed_as_the_provider_was_told_it(client: Client, ledger: Ledger) -> None:
+    body, _, headers = by_twilio(f"{url_of('twilio')}/", "STOP", "m-1")
+    lines = [
+        f"POST /hooks/{token_of('twilio')}/ HTTP/1.1",
+        "Host: inner",
+        f"Content-Type: {FORM}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+
+    client.send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    assert await client.status() == 200
+    assert len(await recorded(ledger)) == 1
