@@ -23,7 +23,7 @@ from consent import flat_xml
 from consent.errors import Refused, TooLarge
 from consent.instants import instant, moment_of
 from consent.model import UnixMs
-from consent.safe_xml import parse
+from consent.safe_xml import parse_mended
 from consent.values import value
 
 MAX_NOTIFICATIONS = 300
@@ -64,12 +64,20 @@ class Other:
     """Every other element by its name in capitals, without hyphens; a repeated one is numbered: FILE, FILE2."""
 
 
-def decode(data: bytes) -> tuple[Postback | Other, ...]:
-    """All of a batch or, Refused, nothing: half a batch would be repeated whole."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One of a batch, whose others are read all the same."""
+
+    reason: str
+
+
+def decode(data: bytes) -> tuple[Postback | Other | Unreadable, ...]:
+    """Refused where nothing can be made of it."""
     fields = flat_xml.read(data, "POSTBACK")
     if fields is not None and _NOTIFICATION not in fields:
         return (_notification(fields),)
-    return tuple([_notification({**_attributes(node), **_elements(node)}) for node in _nodes(parse(data))])
+    nodes = _nodes(parse_mended(data))
+    return (_told(nodes[0]),) if len(nodes) == 1 else tuple([_told_of_many(node) for node in nodes])
 
 
 def telling(postback: Postback) -> tuple[str, ...]:
@@ -119,6 +127,17 @@ def _nodes(root: etree._Element) -> list[etree._Element]:
     if batch and len(batch) < len(root):
         raise Refused("the postback is both a batch and a notification")
     return batch or [root]
+
+
+def _told_of_many(node: etree._Element) -> Postback | Other | Unreadable:
+    try:
+        return _told(node)
+    except Refused as exc:
+        return Unreadable(str(exc))
+
+
+def _told(node: etree._Element) -> Postback | Other:
+    return _notification({**_attributes(node), **_elements(node)})
 
 
 def _notification(fields: dict[str, str]) -> Postback | Other:

@@ -8,6 +8,7 @@ it is known in every encoding: looking for the bytes "<!DOCTYPE" misses UTF-16. 
 bounds: it stops when entities grow out of proportion to the input.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -19,6 +20,12 @@ MAX_BYTES = 262_144
 MAX_DEPTH = 16
 MAX_ELEMENTS = 10_000
 """A full batch of 300 notifications with every documented field has about 6,000."""
+_STRAY_AMPERSAND = re.compile(r"&(?!#[0-9]+;|#x[0-9A-Fa-f]+;|(?:amp|lt|gt|quot|apos);)")
+_DECLARED = re.compile(r"""\A\s*<\?xml[^>]*\?>""")
+
+
+class NotWellFormed(Refused):
+    """No parser would read it as it is."""
 
 
 def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
@@ -28,11 +35,32 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
         # White space before the declaration is an error in XML, and common in hand-made requests.
         root = etree.fromstring(data.lstrip(b" \t\r\n"), _parser())
     except etree.XMLSyntaxError as exc:
-        raise Refused(f"the XML is not well-formed: {exc.msg}") from exc
+        raise NotWellFormed(f"the XML is not well-formed: {exc.msg}") from exc
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refused("the XML has a DOCTYPE: send the document without it")
     _check_shape(root)
     return root
+
+
+def parse_mended(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
+    """`parse`, for what was put together by hand and must not be refused for it: a bare "&" in a brand, or letters that
+    are Latin-1 whatever it says."""
+    try:
+        return parse(data, max_bytes=max_bytes)
+    except NotWellFormed:
+        try:
+            return parse(_mended(data), max_bytes=2 * max_bytes)
+        except Refused:
+            pass
+        raise
+
+
+def _mended(data: bytes) -> bytes:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return _DECLARED.sub("", _STRAY_AMPERSAND.sub("&amp;", text)).encode()
 
 
 @cache

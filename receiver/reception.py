@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from consent.directory import Directory
-from consent.errors import NoSuchSource, StoreUnavailable, StoreUnsafe
+from consent.errors import NoSuchSource, Refused, StoreUnavailable, StoreUnsafe
 from consent.keywords import Rules
 from consent.ledger import HeldPart as StoredPart
 from consent.ledger import Ledger, Registry, Whole
@@ -17,6 +17,7 @@ from receiver.codecs import CODECS
 from receiver.inbound import Inbound
 from receiver.judge import Judged, judge, judge_whole
 from receiver.parts import HeldPart, packed, unpacked
+from receiver.reports import Report, Unreadable
 
 log = structlog.get_logger()
 
@@ -77,17 +78,35 @@ class Reception:
         codec.verify(inbound, source, now)
         directory = self.known()
         reports = codec.decode(inbound)
-        judged = [
-            judge(report, source=source, directory=directory, rules=self._rules, received_at=now) for report in reports
-        ]
-        if len(judged) == 1 and (change := _alone(judged[0])):
+
+        def judged(report: Report | Unreadable) -> Judged:
+            if isinstance(report, Unreadable):
+                raise Refused(report.reason)
+            return judge(report, source=source, directory=directory, rules=self._rules, received_at=now)
+
+        if len(reports) != 1:
+            return asyncio.ensure_future(self._record_all(*_each(reports, judged), source, now, then))
+        only = judged(reports[0])
+        if change := _alone(only):
             return self._ledger.apply_then(change, lambda applied: then(_receipt(change, applied)))
-        return asyncio.ensure_future(self._record_all(judged, source, now, then))
+        return asyncio.ensure_future(self._record_all([only], [], source, now, then))
 
     async def _record_all(
-        self, judged: Sequence[Judged], source: Source, now: UnixMs, then: Callable[[Receipt], T]
+        self,
+        judged: Sequence[Judged],
+        refused: Sequence[Refused],
+        source: Source,
+        now: UnixMs,
+        then: Callable[[Receipt], T],
     ) -> T:
-        return then(_together(await asyncio.gather(*(self._record(one, source, now) for one in judged))))
+        """One of many that cannot be read keeps none of the others from being recorded."""
+        if refused and not judged:
+            raise refused[0]
+        receipt = _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
+        if refused:
+            many = len(judged) + len(refused)
+            raise Refused(f"{len(refused)} of {many} cannot be read, the others are recorded; the first: {refused[0]}")
+        return then(receipt)
 
     async def judge_overdue(self, partition: Partition) -> Receipt:
         """Long texts whose missing parts never came are judged by what is there."""
@@ -138,6 +157,19 @@ class Reception:
         known = source or self.known().source(parts[0].account, parts[0].source) or _removed(parts[0])
         judged = judge_whole(parts, source=known, directory=self.known(), rules=self._rules)
         return await self._record(judged, known, parts[0].received_at)
+
+
+def _each(
+    reports: Sequence[Report | Unreadable], judged: Callable[[Report | Unreadable], Judged]
+) -> tuple[list[Judged], list[Refused]]:
+    done: list[Judged] = []
+    refused: list[Refused] = []
+    for report in reports:
+        try:
+            done.append(judged(report))
+        except Refused as exc:
+            refused.append(exc)
+    return done, refused
 
 
 def _itself(receipt: Receipt) -> Receipt:

@@ -75,4 +75,11 @@ class ConsentReported:
     brand: str = ""
 
 
+@value(frozen=True, slots=True, kw_only=False)
+class Unreadable:
+    """One report of several that says too little to be judged."""
+
+    reason: str
+
+
 Report = TextReceived | TextPart | ReceiptReported | ConsentReported

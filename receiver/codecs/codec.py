@@ -9,7 +9,7 @@ from typing import Protocol
 from consent.errors import ConsentError
 from consent.model import Source, UnixMs
 from receiver.inbound import Inbound
-from receiver.reports import Report
+from receiver.reports import Report, Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Codec(Protocol):
         """Raise Unverified unless the request proves what the source asks it to prove."""
         ...
 
-    def decode(self, inbound: Inbound) -> tuple[Report, ...]:
+    def decode(self, inbound: Inbound) -> tuple[Report | Unreadable, ...]:
         """What the request reports, possibly nothing. For any other bytes Refused or TooLarge, nothing else."""
         ...
 

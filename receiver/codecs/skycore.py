@@ -13,7 +13,7 @@ from receiver import fields
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
 from receiver.inbound import Inbound
-from receiver.reports import ConsentReported, ReceiptReported, Report, TextReceived
+from receiver.reports import ConsentReported, ReceiptReported, Report, TextReceived, Unreadable
 
 HEADERS = ()
 
@@ -41,7 +41,7 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
     """Postbacks are not signed: who knows the token of the URL is believed."""
 
 
-def decode(inbound: Inbound) -> tuple[Report, ...]:
+def decode(inbound: Inbound) -> tuple[Report | Unreadable, ...]:
     if inbound.is_visit:
         return ()
     document = fields.xml_of(inbound)
@@ -54,11 +54,13 @@ def reply(error: ConsentError | None) -> Reply:
     return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
 
 
-def _report(told: Postback | Other) -> Report | None:
+def _report(told: Postback | Other | postback.Unreadable) -> Report | Unreadable | None:
     """None for what concerns no phone number (passes, e-mail, encoding): to refuse it would only have it repeated."""
     match told:
         case Postback():
             return _consent(told)
+        case postback.Unreadable(reason=reason):
+            return Unreadable(reason)
         case Other(code=code) if code in _TEXT_KINDS:
             return _text(told)
         case Other():

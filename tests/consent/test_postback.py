@@ -1,5 +1,6 @@
 """Are all shapes of a postback read, and is the documented one written to the byte?"""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from consent.errors import Refused, TooLarge
 from consent.model import UnixMs
-from consent.postback import MAX_NOTIFICATIONS, Other, Postback, decode, encode, telling
+from consent.postback import MAX_NOTIFICATIONS, Other, Postback, Unreadable, decode, encode, telling
 
 SAMPLES = Path(__file__).parent / "samples"
 AT_NINE = UnixMs(1293926952000)
@@ -220,9 +221,36 @@ def test_a_postback_that_repeats_itself_is_not_refused() -> None:
     assert decode(sample("d_flat").replace(b"</POSTBACK>", b"<MOBILE>16502426055</MOBILE></POSTBACK>")) == (BARE,)
 
 
-def test_a_batch_with_one_bad_notification_is_refused_whole() -> None:
+def test_one_bad_notification_spoils_no_batch() -> None:
+    *read, bad = decode(sample("b_batch").replace(b"<MOBILE>16502424956</MOBILE>", b""))
+
+    assert tuple(read) == decode(sample("b_batch"))[:2]
+    assert bad == Unreadable("N302 needs MOBILE, and CAMPAIGNID or CAMPAIGNREF")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "brand"),
+    [
+        (b"Ben & Jerry's", "Ben & Jerry's"),
+        (b"A &amp; B & C &copy D", "A & B & C &copy D"),
+        ("Café Olé".encode("latin-1"), "Café Olé"),
+        ("Café & Co".encode(), "Café & Co"),
+    ],
+)
+@pytest.mark.parametrize("declaration", [b"", b"<?xml version='1.0' encoding='UTF-8'?>\n"])
+def test_what_a_sender_did_not_escape_costs_no_opt_out(wrong: bytes, brand: str, declaration: bytes) -> None:
+    data = declaration + sample("e_n302").split(b"?>")[-1].strip()
+    name = re.search(rb"<BRANDNAME>(.*)</BRANDNAME>", data)
+    assert name
+
+    assert decode(data.replace(name[1], wrong)) == (replace(OUT, brand=brand),)
+
+
+def test_mending_lets_nothing_in_that_is_refused_otherwise() -> None:
+    bomb = b'<!DOCTYPE a [<!ENTITY b "c">]><POSTBACK><CODE>N302</CODE><BRANDNAME>a & b</BRANDNAME></POSTBACK>'
+
     with pytest.raises(Refused):
-        decode(sample("b_batch").replace(b"<MOBILE>16502424956</MOBILE>", b""))
+        decode(bomb)
 
 
 @pytest.mark.parametrize(

@@ -179,11 +179,21 @@ async def test_a_batch_sent_twice_at_once_is_recorded_once(reception: Reception,
     assert sum(receipt.duplicates for receipt in receipts) == 100
 
 
-async def test_a_batch_with_a_number_that_is_none_is_refused_before_anything_is_recorded(
+async def test_what_can_be_read_of_a_batch_is_recorded_and_the_rest_is_refused(
     reception: Reception, ledger: Ledger
 ) -> None:
-    with pytest.raises(Refused):
-        await reception.take(a_batch("16505550101", "", "16505550103"), SKYCORE, NOW)
+    batch = a_batch("16505550101", "", "16505550103")
+    for _ in range(2):
+        with pytest.raises(Refused, match="1 of 3 cannot be read, the others are recorded; the first: "):
+            await reception.take(batch, SKYCORE, NOW)
+
+    assert {event.msisdn for event in await ledger.newest(10)} == {"16505550101", "16505550103"}
+    assert len(await ledger.newest(10)) == 2
+
+
+async def test_a_batch_of_which_nothing_can_be_read_is_refused(reception: Reception, ledger: Ledger) -> None:
+    with pytest.raises(Refused, match=r"^N302 needs MOBILE"):
+        await reception.take(a_batch("", ""), SKYCORE, NOW)
 
     assert await ledger.newest(10) == []
 
