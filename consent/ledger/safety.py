@@ -2,6 +2,10 @@
 
 `fsync` stands on a server with `appendfsync always`, or on WAITAOF after every flush; `replicated` on WAITAOF with one
 replica; `memory` on nothing. A server that evicts or does not persist makes the first two unsafe.
+
+Who is told `CONFIG SET appendonly yes` says at once that it is on; but until the first file is written from what is in
+memory, what it appends belongs to no file that a restart would read. It looks like any other rewrite from here, so
+during a rewrite WAITAOF is asked, which knows.
 """
 
 from collections.abc import Iterable
@@ -32,6 +36,8 @@ class Server:
     maxmemory_policy: str
     is_loading: bool
     aof_failing: bool
+    aof_rewriting: bool
+    """Or about to, or the last time in vain."""
     replicas: int
     clock: UnixMs | None = None
     """What time it is there; None where it does not tell."""
@@ -57,6 +63,8 @@ async def inspect(redis: Client) -> Server:
         maxmemory_policy=str(info.get("maxmemory_policy", "noeviction")),
         is_loading=bool(info.get("loading", 0)),
         aof_failing=info.get("aof_last_write_status", "ok") != "ok",
+        aof_rewriting=bool(info.get("aof_rewrite_in_progress", 0) or info.get("aof_rewrite_scheduled", 0))
+        or info.get("aof_last_bgrewrite_status", "ok") != "ok",
         replicas=int(info.get("connected_slaves", 0)),
         clock=UnixMs(int(told) // 1000) if (told := info.get("server_time_usec")) else None,
         used_memory=int(info.get("used_memory", 0)),
@@ -99,10 +107,11 @@ def unsafe(server: Server, durability: Durability) -> list[str]:
 
 def needed_trailer(server: Server, durability: Durability, *, may_be_replaced: bool = False) -> tuple[int, int] | None:
     """How many disks and replicas each flush must wait for. Where another server may take this one's place between two
-    looks, its settings are not relied upon."""
+    looks, or it rewrites its file, its settings are not relied upon."""
     if durability == "replicated":
         return (1, 1)
-    trusts_settings = server.appendfsync == "always" and not (may_be_replaced and server.speaks >= _WAITAOF_VERSION)
+    is_in_doubt = (may_be_replaced or server.aof_rewriting) and server.speaks >= _WAITAOF_VERSION
+    trusts_settings = server.appendfsync == "always" and not is_in_doubt
     if durability == "fsync" and not trusts_settings:
         return (1, 0)
     return None

@@ -27,6 +27,7 @@ SAFE = Server(
     maxmemory_policy="noeviction",
     is_loading=False,
     aof_failing=False,
+    aof_rewriting=False,
     replicas=1,
 )
 
@@ -113,12 +114,13 @@ def test_what_the_server_does_not_promise_by_itself_is_asked_of_each_flush(
         ("replicated", "7.2.4", (1, 1)),
     ],
 )
-def test_where_another_server_may_take_over_its_settings_are_not_relied_upon(
+def test_where_another_server_may_take_over_or_its_file_is_rewritten_its_settings_are_not_relied_upon(
     durability: Durability, redis_version: str, trailer: tuple[int, int] | None
 ) -> None:
     server = replace(SAFE, redis_version=redis_version)
 
     assert needed_trailer(server, durability, may_be_replaced=True) == trailer
+    assert needed_trailer(replace(server, aof_rewriting=True), durability) == trailer
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,17 @@ async def test_a_server_that_does_not_persist_will_do_for_memory(own: Installati
         await store.ensure_safe()
 
         assert isinstance(await Ledger(store).apply(a_stop()), Recorded)
+
+
+async def test_a_server_whose_first_file_is_not_written_yet_promises_nothing(own: Installation) -> None:
+    """It says that it appends already, and after a crash it would be empty."""
+    async with opened(own.url, appendonly="no", rdb_key_save_delay=5_000_000) as store:
+        await store.redis.set("kept", "for so long")
+        await store.redis.config_set("appendonly", "yes")
+        await store.ensure_safe()
+
+        with pytest.raises(StoreUnavailable, match="reached"):
+            await Ledger(store).apply(a_stop())
 
 
 async def test_a_server_that_stops_persisting_is_found_out_by_the_next_flush(own: Installation) -> None:
