@@ -9,12 +9,13 @@ import gc
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from consent.directory import Directory
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
@@ -25,6 +26,8 @@ from console.lookup import account_meant, campaign_meant
 from console.numbering import Sample
 from console.progress import Shown
 from console.rolls import BadLine, Blocks, Format, Layout, Rules
+
+T = TypeVar("T")
 
 STDIN = "-"
 WINDOW = 262_144
@@ -114,9 +117,12 @@ class Import:
         async with AsyncExitStack() as stack:
             stack.enter_context(_collecting_seldom())
             report = stack.enter_context(_report(self._order.errors, start)) if self._order.errors else None
-            await self._windows(_chunks(source, head, start.at), layout, rules, _Report(report, self.worst), name)
+            try:
+                await self._windows(_chunks(source, head, start.at), layout, rules, _Report(report, self.worst), name)
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
         if name:
-            await self._bookmarks.remove(name)
+            await _patiently(partial(self._bookmarks.remove, name))
         return self._summary(time.monotonic() - began)
 
     async def _found(self, name: str, now: UnixMs) -> Bookmark | None:
@@ -163,24 +169,15 @@ class Import:
 
     async def _record(self, window: Window, reached: Bookmark, name: str, recorded: asyncio.Event) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
-        tally = await self._patiently(window, reached.began_at)
+        rule = f"file:{''.join(filter(str.isprintable, self._order.name))[:80]}"
+        # It may be recorded twice: what was there already then counts as unchanged.
+        tally = await _patiently(partial(self._bulk.enlist, window, received_at=reached.began_at, rule=rule))
         self.place = replace(reached, tally=self.place.tally + tally)
         recorded.set()  # the store goes on with the next while this one is marked, and thrown away
         if name:
-            await self._bookmarks.put(name, self.place)
+            with suppress(StoreUnavailable):  # the next one will do as well
+                await self._bookmarks.put(name, self.place)
         self._show(self.place.at, numbers=total(self.place.tally) + self.place.bad)
-
-    async def _patiently(self, window: Window, now: UnixMs) -> Tally:
-        """A window may be recorded twice: what was there already then counts as unchanged."""
-        rule = f"file:{''.join(filter(str.isprintable, self._order.name))[:80]}"
-        for wait in _PATIENCE_S:
-            try:
-                return await self._bulk.enlist(window, received_at=now, rule=rule)
-            except StoreUnsafe:
-                raise
-            except StoreUnavailable:
-                await asyncio.sleep(wait)
-        return await self._bulk.enlist(window, received_at=now, rule=rule)
 
     def _summary(self, seconds: float) -> Summary:
         assert self.place is not None  # noqa: S101 - run has put it
@@ -231,6 +228,17 @@ def _collecting_seldom() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    for wait in _PATIENCE_S:
+        try:
+            return await work()
+        except StoreUnsafe:
+            raise
+        except StoreUnavailable:
+            await asyncio.sleep(wait)
+    return await work()
 
 
 def rules_for(order: Order, layout: Layout, directory: Directory, *, now: UnixMs) -> Rules:
