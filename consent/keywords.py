@@ -133,13 +133,17 @@ def _sure_of(verdict: OptOut, further: Sequence[str], rules: Rules) -> OptOut | 
     """Doubt: digits may be for an app, or name a campaign that nobody registered; "stop, I don't…" may be anything."""
     if len(further) > _MOST_FURTHER_WORDS:
         return None
-    if further and f"{verdict.keyword.lower()} {further[0]}" in rules.innocent:
+    if _is_innocent(verdict.keyword.lower(), further, rules):
         return None
     if any(character.isdigit() for word in further for character in word):
         return replace(verdict, rule=f"{verdict.rule} digits", review=True)
     if not rules.negations.isdisjoint(further):
         return replace(verdict, rule=f"{verdict.rule} negated", review=True)
     return verdict
+
+
+def _is_innocent(last: str, further: Sequence[str], rules: Rules) -> bool:
+    return bool(further) and f"{last} {further[0]}" in rules.innocent
 
 
 def _sentence(text: str, rules: Rules) -> OptOut | None:
@@ -166,6 +170,8 @@ def _phrase(said: str, rules: Rules) -> OptOut | None:
     """Not if it is negated. With the negation some words away, that may belong to something else, and she is out."""
     for found in rules.phrase.finditer(said):
         verdict = rules.phrases[found[0]]
+        if _is_innocent(found[0].split()[-1], said[found.end() :].split(), rules):
+            continue
         before = said[: found.start()].split()[-_NEGATED_WITHIN_WORDS:]
         if rules.negations.isdisjoint(before):
             return verdict

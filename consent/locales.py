@@ -36,7 +36,7 @@ class Pack:
     openings: Words = ()
     """Plain enough to count at the start of a short sentence too. Not "cancel": people cancel appointments."""
     innocent: Words = ()
-    """What begins like an opening and is none."""
+    """What begins like an opening, or like the last word of a phrase, and is none."""
     phrases: Words = ()
     """Anywhere in the message, unless it is negated: what a reasonable person reads as revocation (FCC)."""
     doubtful: Words = ()
@@ -62,7 +62,10 @@ PACKS: Mapping[str, Pack] = {
             *("stop2quit", "stop 2 quit", "stop to quit", "stop quit"),  # Spoke: people copy "STOP2quit" from the text
             *("stop2end", "stop 2 end", "stop2cancel", "stop 2 cancel"),  # likewise
         ),
-        opt_out_all=("stop all", "stopall"),  # Telnyx, Plivo; "stopall" Twilio too
+        opt_out_all=(
+            *("stop all", "stopall"),  # Telnyx, Plivo; "stopall" Twilio too
+            *("cancel all", "end all", "quit all", "unsubscribe all"),  # likewise
+        ),
         openings=("stop", "unsubscribe", "unsub", "opt out", "optout", "revoke"),
         innocent=("stop by", "stop sign", "stop signs"),  # Textizen met "Stop signs at dangerous intersections"
         phrases=(
@@ -75,13 +78,18 @@ PACKS: Mapping[str, Pack] = {
                 "stop sending me",
             ),  # Plivo: "Hey, can you…"
             *("can you stop texting", "please stop texting", "quit texting me"),
+            *("stop receiving", "stop getting", "stop these texts", "stop these messages", "i said stop"),
             *("opt me out", "unsubscribe me", "want to unsubscribe", "want to opt out"),
+            *("like to unsubscribe", "like to opt out", "like to be removed"),
             *("dont text me", "do not text me", "dont message me", "do not message me"),
             *("no more texts", "no more messages", "leave me alone"),
             *("never text me again", "never message me again", "never contact me again"),  # FCC
             *("revoke my consent", "revoke consent", "withdraw my consent"),  # FCC
         ),
-        doubtful=("wrong number",),  # whoever reads it now never consented: the number may have a new owner
+        doubtful=(
+            "wrong number",  # whoever reads it now never consented: the number may have a new owner
+            *("please stop", "make it stop"),  # what else than our texts?
+        ),
         opt_in=("start", "unstop", "subscribe", "resume", "resume all"),  # Twilio, Ring, Plivo
         yes=(
             "yes",
