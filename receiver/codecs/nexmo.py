@@ -63,7 +63,7 @@ def _text(given: Mapping[str, str]) -> TextReceived:
         identity=_identity(given),
         sender=needed(given, "msisdn"),
         to=needed(given, "to"),
-        text=given.get("text", ""),
+        text=given.get("text") or ("" if is_binary else given.get("keyword", "")),
         occurred_at=instant(given.get("message-timestamp", "")),
         kind="binary" if is_binary else "text",
         extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},

@@ -121,6 +121,11 @@ def test_every_shape_of_request_is_read(sample: Sample, name: str, report: Repor
     assert nexmo.decode(sample(f"nexmo/{name}")) == (report,)
 
 
+def test_where_there_is_no_text_its_keyword_says_what_it_was() -> None:
+    assert the_text(a_form(text="", keyword="STOP")).text == "STOP"
+    assert the_text(a_form(text="", keyword="BINARY", data="EA06")).text == ""
+
+
 @pytest.mark.parametrize("name", ["text-get-signed", "text-post-json-numbers", "stop-get-signed"])
 def test_a_signed_request_is_believed(sample: Sample, name: str) -> None:
     now = STOPPED_AT if name.startswith("stop") else SIGNED_AT
