@@ -71,16 +71,21 @@ class Directory:
         """The campaign, and the one that a text made of its short code before anybody registered it: a STOP from that
         time holds for the short code, whatever campaign it belongs to now. What an N301 or N302 made is no forerunner,
         even at the same short code: it is another campaign of the provider's."""
-        found = self.campaign(campaign.account, CampaignId(short_code_of(campaign.short_code)))
-        if found is None or not found.discovered or found.id == campaign.id:
-            return (campaign.id,)
-        return (campaign.id, found.id)
+        code = short_code_of(campaign.short_code)
+        found = [self.campaign(campaign.account, name) for name in texted_ids(code) if name != campaign.id]
+        forerunners = [each for each in found if each and each.discovered and short_code_of(each.short_code) == code]
+        return (campaign.id, *(each.id for each in forerunners))
 
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)
 
     def source(self, account: AccountId, source: SourceId) -> Source | None:
         return next((s for s in self.sources_by_token.values() if s.account == account and s.id == source), None)
+
+
+def texted_ids(short_code: str) -> tuple[CampaignId, CampaignId]:
+    """What a text makes of a number that nobody registered; the other where a campaign elsewhere is called like it."""
+    return CampaignId(short_code), CampaignId(f"{short_code}-texted")
 
 
 def _grouped(campaigns: Iterable[Campaign], key: Callable[[Campaign], Key]) -> dict[Key, tuple[Campaign, ...]]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from consent.directory import Directory
+from consent.directory import Directory, texted_ids
 from consent.keywords import NamedCampaigns, ReachedCampaigns, Scope
 from consent.model import AccountId, Campaign, CampaignId
 from consent.short_codes import short_code_of
@@ -42,11 +42,12 @@ def texted_at(to: str) -> str:
 
 
 def _unregistered(short_code: str, account: AccountId, directory: Directory) -> Reach:
-    known = directory.campaign(account, CampaignId(short_code))
-    if known is not None:
+    first, second = texted_ids(short_code)
+    known = directory.campaign(account, first)
+    if known is not None and not known.short_code:
         return Reach((known.id,))
-    new = Campaign(account=account, id=CampaignId(short_code), short_code=short_code, discovered=True)
-    return Reach((new.id,), (new,))
+    name = first if known is None else second
+    return Reach((name,), (Campaign(account=account, id=name, short_code=short_code, discovered=True),))
 
 
 def _ids(campaigns: tuple[Campaign, ...]) -> tuple[CampaignId, ...]:

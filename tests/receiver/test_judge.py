@@ -189,6 +189,21 @@ def test_a_number_is_the_same_however_it_was_registered_or_texted(registered: st
     assert verdict.discovered == ()
 
 
+def test_a_campaign_that_is_only_called_like_the_number_is_another() -> None:
+    namesake = replace(PIZZA, id=CampaignId("777"), short_code="999999")
+    known = Directory.of(1, campaigns=(namesake,))
+
+    verdict = judged(a_text("STOP", to="777"), known)
+
+    (new,) = verdict.discovered
+    assert (verdict.changes[0].campaigns, new.short_code) == ((new.id,), "777")
+    assert new.id != namesake.id
+    late = replace(PIZZA, short_code="777")
+    again = Directory.of(2, campaigns=(namesake, new, late))
+    assert again.with_forerunners(late) == (late.id, new.id)
+    assert judged(a_text("STOP", to="777"), again).changes[0].campaigns == (new.id, late.id)
+
+
 def test_stop_all_holds_for_an_unregistered_number_too() -> None:
     assert judged(a_text("STOP ALL", to="555555")).changes[0].campaigns == ("news", "pizza", "salad", "555555")
     assert [new.id for new in judged(a_text("STOP ALL"), EMPTY).discovered] == ["123456"]
