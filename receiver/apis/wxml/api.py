@@ -4,6 +4,7 @@ import re
 
 from config.clock import system_clock
 from consent.directory import Directory
+from consent.ledger import Lookup
 from consent.model import Account, Actor, CampaignId, Change, Recorded, Status
 from receiver.apis.call import Answer, Call, Route
 from receiver.apis.gate import Clock, KeyAlone
@@ -24,6 +25,7 @@ _COULD_NOT = {"subscribe": NOT_SUBSCRIBED, "unsubscribe": NOT_UNSUBSCRIBED}
 class Wxml:
     def __init__(self, tools: Tools, *, clock: Clock) -> None:
         self._tools = tools
+        self._lookup = Lookup(tools.store)
         self._clock = clock
 
     async def answer(self, call: Call) -> Answer:
@@ -47,11 +49,13 @@ class Wxml:
         return change_of(request, account.id, confirm_within=self._tools.confirm_within, now=self._clock())
 
     async def _stopped_before(self, change: Change, directory: Directory) -> bool:
-        """She stopped herself at the short code before anybody registered the campaign: that holds."""
+        """She stopped herself at the short code before anybody registered the campaign: that holds until she is in."""
         campaign = directory.campaign(change.account, change.campaigns[0])
-        _, *forerunners = directory.with_forerunners(campaign) if campaign else (None,)
-        states = await self._tools.ledger.states(change.account, forerunners, change.msisdn)
-        return any(state and state.status is Status.OPTED_OUT and state.actor is Actor.RECIPIENT for state in states)
+        campaigns = directory.with_forerunners(campaign) if campaign else ()
+        if len(campaigns) < 2:
+            return False
+        known = await self._lookup.one(change.account, campaigns, change.msisdn, now=self._clock())
+        return known is not None and known.status is Status.OPTED_OUT and known.actor is Actor.RECIPIENT
 
     async def _recorded(self, change: Change, request: Request, account: Account) -> Answer:
         applied = await self._tools.ledger.apply(change)

@@ -163,6 +163,13 @@ async def test_a_stop_at_the_short_code_holds_for_a_campaign_that_was_registered
     assert (await here.get(action="unsubscribe", campaignid=HEIR)).code == "Success"
 
 
+async def test_until_she_has_come_in_again(here: Served) -> None:
+    await here.apply(a_stop(at=NOON - 1000, campaigns=(FORERUNNER,)))
+    await here.apply(a_start(at=NOON - 500, campaigns=(HEIR,)))
+
+    assert (await here.get(campaignid=HEIR)).code == "Success"
+
+
 async def test_who_stopped_herself_stays_so_when_the_account_unsubscribes_her_too(here: Served) -> None:
     await here.apply(a_stop(at=NOON - 1000))
 
