@@ -1,5 +1,6 @@
 """When does a provider say that it was? Its many ways to write an instant, read as one, and the way back."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_IN_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 - to count from where no zone is given
 _EARLIEST, _LATEST = UnixMs(-62_135_596_800_000), UnixMs(253_402_300_799_999)
 """From year 1 to the end of 9999: what lies beyond has no date."""
+_ZONED = re.compile(r":\d\d(?:[.,]\d+)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*\Z")
 
 
 def read_instant(text: str) -> UnixMs | None:
@@ -22,6 +24,12 @@ def read_instant(text: str) -> UnixMs | None:
     at = UnixMs((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
     # An offset may lead out of the years that its date lies in: "9999-12-31T23:59:59-14:00".
     return at if 0 <= at <= _LATEST else None
+
+
+def surest(*texts: str) -> str:
+    """Of several stamps of one thing the first that says its zone, or else the first that there is."""
+    told = [text for text in texts if text]
+    return next(filter(_ZONED.search, told), told[0] if told else "")
 
 
 # What comes in one second bears one stamp.

@@ -21,7 +21,7 @@ from lxml import etree
 
 from consent import flat_xml
 from consent.errors import Refused, TooLarge
-from consent.instants import instant, moment_of
+from consent.instants import instant, moment_of, surest
 from consent.model import UnixMs
 from consent.safe_xml import parse_mended
 from consent.values import value
@@ -78,6 +78,12 @@ def decode(data: bytes) -> tuple[Postback | Other | Unreadable, ...]:
         return (_notification(fields),)
     nodes = _nodes(parse_mended(data))
     return (_told(nodes[0]),) if len(nodes) == 1 else tuple([_told_of_many(node) for node in nodes])
+
+
+def when(fields: Mapping[str, str], *names: str) -> UnixMs | None:
+    """By the fields of these names, or CREATED. In one notification that the vendor published, CREATED says "-04" and
+    TIMESTAMP has the same hour and no zone: read as UTC, an opt-out would lie hours in the past."""
+    return instant(surest(*(fields.get(name, "") for name in (*names, "CREATED"))))
 
 
 def telling(postback: Postback) -> tuple[str, ...]:
@@ -159,7 +165,7 @@ def _postback(code: Literal["N301", "N302"], fields: Mapping[str, str]) -> Postb
         code=code,
         msisdn=msisdn,
         campaign=campaign,
-        timestamp=instant(fields.get("TIMESTAMP") or fields.get("CREATED", "")),
+        timestamp=when(fields, "TIMESTAMP"),
         short_code=fields.get("SHORTCODE", ""),
         title=fields.get("CAMPAIGNTITLE", ""),
         brand=fields.get("BRANDNAME", ""),

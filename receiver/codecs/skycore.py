@@ -6,7 +6,6 @@ No content type or field name was ever documented, so raw XML under any type wil
 
 from consent import postback
 from consent.errors import ConsentError, Refused
-from consent.instants import instant
 from consent.model import Actor, CampaignId, Source, Status, UnixMs, Via
 from consent.postback import Other, Postback
 from receiver import fields
@@ -95,7 +94,7 @@ def _text(told: Other) -> TextReceived | None:
         sender=said["FROM"],
         to=said.get("TO", ""),  # a STOP is one wherever it went, and to refuse it would refuse its whole batch
         text=said.get("TEXT") or said.get("KEYWORD", ""),
-        occurred_at=instant(said.get("RECEIVED") or said.get("TIMESTAMP", "")),
+        occurred_at=postback.when(said, "RECEIVED", "TIMESTAMP"),
         kind=_TEXT_KINDS[told.code],
         extra={name: said[tag] for tag, name in _KEPT.items() if said.get(tag)},
     )
@@ -109,7 +108,7 @@ def _receipt(told: Other) -> ReceiptReported | None:
     return ReceiptReported(
         identity=_digest(told),
         recipient=recipient,
-        occurred_at=instant(told.fields.get("TIMESTAMP", "")),
+        occurred_at=postback.when(told.fields, "TIMESTAMP"),
         fields={"CODE": told.code, **{tag: value for tag, value in told.fields.items() if value and tag != "TO"}},
     )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.instants import moment_of, read_instant
+from consent.instants import moment_of, read_instant, surest
 from consent.model import UnixMs
 
 LAST = UnixMs(253_402_300_799_999)
@@ -33,3 +33,18 @@ def test_a_date_is_an_instant_of_the_years_that_can_be_told_or_nothing(text: str
 @given(st.integers(-(2**63), 2**63).map(UnixMs))
 def test_whatever_is_stored_can_be_told(at: UnixMs) -> None:
     assert 1 <= moment_of(at).year <= 9999
+
+
+@pytest.mark.parametrize(
+    ("texts", "chosen"),
+    [
+        (("2012-06-07 07:27:29", "2012-06-07 07:27:29.954258-04"), "2012-06-07 07:27:29.954258-04"),
+        (("2012-06-07 07:27:29", "2012-06-07 07:27:29 "), "2012-06-07 07:27:29"),
+        (("2012-06-07T07:27:29Z", "2012-06-07 07:27:29-04:00"), "2012-06-07T07:27:29Z"),
+        (("2012-06-07", "2012-06-07T07:27:29+0530 "), "2012-06-07T07:27:29+0530 "),
+        (("", "2012-06-07"), "2012-06-07"),
+        (("", ""), ""),
+    ],
+)
+def test_a_stamp_that_says_its_zone_is_the_surest(texts: tuple[str, ...], chosen: str) -> None:
+    assert surest(*texts) == chosen

@@ -305,3 +305,13 @@ def test_another_decision_tells_something_else(other: Postback) -> None:
 
 def test_a_renamed_campaign_is_the_same_decision() -> None:
     assert telling(replace(OUT, title="New name", brand="New brand")) == telling(OUT)
+
+
+def test_a_stamp_without_a_zone_yields_to_one_that_has_it() -> None:
+    data = (
+        b'<NOTIFICATION created="2012-06-07 07:27:29.954258-04"><ORIGIN>SUB</ORIGIN><CODE>N302</CODE><BODY>'
+        b"<MOBILE>16502426055</MOBILE><CAMPAIGNID>1116</CAMPAIGNID><TIMESTAMP>2012-06-07 07:27:29</TIMESTAMP>"
+        b"</BODY></NOTIFICATION>"
+    )
+
+    assert decode(data) == (replace(BARE, timestamp=UnixMs(1339068449954)),)
