@@ -51,6 +51,8 @@ class Distributing:
         if not self._cursors:
             self._cursors = await self._queue.cursors()
         stretches = await self._queue.unrouted(self._cursors, block=_BLOCK_MS)
+        if not stretches:  # a backup was restored, or a replica promoted: then the log may end before our cursor
+            self._cursors = await self._queue.cursors()
         # All at once: they share a flush. One after the other, the last partition would wait for a trip of each before.
         self._under_way = asyncio.gather(
             *(self._route(stretch, self.directory) for stretch in stretches), return_exceptions=True

@@ -68,6 +68,25 @@ async def test_a_superseded_event_is_passed_over(
     assert await queue.unrouted(await queue.cursors(), block=Millis(1)) == []
 
 
+async def test_what_a_store_that_was_put_back_has_not_routed_is_routed_again(
+    distributing: Distributing, ledger: Ledger, backlog: Backlog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a backup between the change and its routing, under a dispatcher that knows better and would wait."""
+    monkeypatch.setattr("dispatcher.distribute._BLOCK_MS", Millis(20))
+    stopped = await ledger.apply(a_stop())
+    assert isinstance(stopped, Recorded)
+    await distributing.step()
+    for pattern in ("routed", "next", "due:*", "heads:*", "unheard*", "leased"):
+        for key in await store.redis.keys(f"*:{pattern}"):
+            await store.redis.delete(key)
+    assert await owed_to(backlog, CRM) == []
+
+    for _ in range(2):
+        await distributing.step()
+
+    assert await owed_to(backlog, CRM) == list(stopped.events)
+
+
 async def test_what_was_routed_is_not_routed_again(
     distributing: Distributing, ledger: Ledger, backlog: Backlog, queue: Queue
 ) -> None:
