@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from config.clock import steady_clock
 from config.tracing import Traces, now_ns
 from consent.directory import Directory
 from consent.ledger import Queue, Stretch
@@ -21,6 +22,7 @@ from dispatcher.tracing import routed_all
 log = structlog.get_logger()
 
 _BLOCK_MS = Millis(4000)
+_SILENCE_MS = Millis(60_000)
 
 
 class Deliverer(Protocol):
@@ -42,17 +44,18 @@ class Distributing:
         self._deliverer = deliverer
         self._under_way: asyncio.Future[list[BaseException | None]] | None = None
         self._cursors: dict[Partition, str] = {}
+        self._heard_at = steady_clock()
         self.directory: Directory | None = None
         """None until the registry was read: an event routed by nobody's list would reach nobody."""
 
     async def step(self) -> float:
         if self.directory is None:
             return 0.05
-        if not self._cursors:
-            self._cursors = await self._queue.cursors()
+        if not self._cursors or self._is_silent_for_long():
+            self._cursors, self._heard_at = await self._queue.cursors(), steady_clock()
         stretches = await self._queue.unrouted(self._cursors, block=_BLOCK_MS)
-        if not stretches:  # a backup was restored, or a replica promoted: then the log may end before our cursor
-            self._cursors = await self._queue.cursors()
+        if stretches:
+            self._heard_at = steady_clock()
         # All at once: they share a flush. One after the other, the last partition would wait for a trip of each before.
         self._under_way = asyncio.gather(
             *(self._route(stretch, self.directory) for stretch in stretches), return_exceptions=True
@@ -60,6 +63,11 @@ class Distributing:
         for failure in filter(None, await asyncio.shield(self._under_way)):
             raise failure
         return 0
+
+    def _is_silent_for_long(self) -> bool:
+        """The log may end before our cursors, and we would wait behind its end: a backup was restored, or a replica
+        promoted."""
+        return steady_clock() - self._heard_at > _SILENCE_MS
 
     async def finish(self) -> None:
         """After the step was cancelled: let the store answer, for what it lets us hold is to be given back."""
