@@ -77,7 +77,7 @@ class Ways:
     def _context(self, endpoint: Endpoint) -> ssl.SSLContext:
         if not endpoint.client_certificate:
             return self._tls or egress.trusting_the_system()
-        context = egress.trusting_the_system()
+        context = egress.new_context()
         if self._tls:
             context.load_verify_locations(cadata=b"".join(self._tls.get_ca_certs(binary_form=True)))
         present(context, endpoint)

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +12,7 @@ import trustme
 from aiohttp import encode_basic_auth, web
 
 from consent.model import Endpoint, Header
+from dispatcher.egress import trusting_the_system
 from dispatcher.formats import Payload
 from dispatcher.outcome import Attempted, Delivered
 from dispatcher.send import Sender
@@ -92,6 +93,15 @@ def certificate(authority: trustme.CA, tmp_path: Path) -> str:
     return str(tmp_path / "client.pem")
 
 
+@pytest.fixture
+def trusted_by_the_system(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    trusting_the_system.cache_clear()
+    yield
+    trusting_the_system.cache_clear()
+
+
 def rename(old: str, new: str) -> None:
     Path(old).rename(new)
 
@@ -124,6 +134,28 @@ async def test_a_client_certificate_is_shown_by_its_endpoint_alone(
 
     assert "relay.example.com" in shown.response
     assert (before.response, after.response) == ("", "")
+
+
+@pytest.mark.usefixtures("trusted_by_the_system")
+@pytest.mark.parametrize("trusts_others", [True, False])
+async def test_each_endpoint_is_shown_its_own_certificate_and_the_others_none(
+    asking: ssl.SSLContext, trusting: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, trusts_others: bool
+) -> None:
+    endpoints = {"crm": "crm.example.com", "warehouse": "warehouse.example.com", "plain": ""}
+    for name in filter(None, endpoints.values()):
+        authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(tmp_path / name)
+    shown = []
+
+    async with Sender(egress_allow=HERE, tls=trusting if trusts_others else None) as sender:
+        for _ in range(2):  # the second server is met when all the certificates have been read
+            async with served(Heard(), asking) as port:
+                for name, file in endpoints.items():
+                    certificate = str(tmp_path / file) if file else ""
+                    to = an_endpoint(name, url=f"https://127.0.0.1:{port}/", client_certificate=certificate)
+                    shown.append((await sent(sender, to)).response)
+
+    crm, warehouse = (str((("DNS", name),)) for name in filter(None, endpoints.values()))
+    assert shown == [crm, warehouse, ""] * 2
 
 
 async def test_a_certificate_that_is_not_there_is_told_and_looked_for_again(
