@@ -4,6 +4,8 @@ Only addresses that egress.py vetted are connected to, and it looks again at eac
 """
 
 import asyncio
+import errno
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -58,13 +60,16 @@ class Dialer:
 
     async def _first_of(self, addresses: Sequence[str], port: int, *, ends: float) -> socket.socket:
         """Each address has an even share of the time that is left, so that a dead one costs the others nothing."""
-        for left in range(len(addresses), 1, -1):
+        failure: OSError = CannotConnect(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+        for left in range(len(addresses), 0, -1):
             try:
                 async with asyncio.timeout((ends - time.monotonic()) / left):
                     return await self._connected(addresses[-left], port)
-            except (CannotConnect, TimeoutError):
-                continue
-        return await self._connected(addresses[-1], port)
+            except (CannotConnect, TimeoutError) as exc:
+                # Where we have no IPv6, the other address is the one that says how the endpoint is.
+                if exc.errno != errno.ENETUNREACH:
+                    failure = exc
+        raise failure
 
     async def _connected(self, address: str, port: int) -> socket.socket:
         with ExitStack() as otherwise_closed:

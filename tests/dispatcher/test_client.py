@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 
 import pytest
 import trustme
@@ -506,6 +507,25 @@ async def test_a_dead_address_leaves_time_for_the_next() -> None:
             assert await said(client, f"{CRM[:-1]}:{port}/", seconds=1) == (200, b"ok")
         for one in waiting:
             one.close()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "word"),
+    [
+        (["127.0.0.1", "224.0.0.1"], "connect_refused"),
+        (["224.0.0.1", "127.0.0.1"], "connect_refused"),
+        (["224.0.0.1", "224.0.0.2"], "no_route"),
+    ],
+)
+async def test_an_address_without_a_route_does_not_hide_what_became_of_another(addresses: list[str], word: str) -> None:
+    """As where there is no IPv6: else an endpoint that is down would be taken for a fault of ours, and tried for ever.
+    No connection leads to a multicast address, on any machine."""
+    everywhere = (ip_network("0.0.0.0/0"),)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"{CRM[:-1]}:{unused.getsockname()[1]}/"
+        async with a_client("ours", names=Names(addresses), allow=everywhere) as client:
+            assert await said(client, url) == word
 
 
 async def test_when_no_address_answers_the_last_failure_is_told() -> None:
