@@ -133,15 +133,14 @@ def read_head(head: bytes) -> Head:
             told.setdefault(word, []).append(value.strip(b" \t\r"))
     status = int(found[2])
     framing = _framing(status, told)
-    # A length beside chunks, or chunks in HTTP/1.0: somebody on the way may have read it the other way.
-    is_doubtful = b"transfer-encoding" in told and (b"content-length" in told or found[1] == b"0")
-    keeps = _is_to_be_kept(_words(told, b"connection"), is_old=found[1] == b"0")
+    is_old = found[1] == b"0"
+    keeps = _is_to_be_kept(_words(told, b"connection"), is_old=is_old)
     retry_after = told.get(b"retry-after", [None])[0]
     return Head(
         status=status,
         retry_after=None if retry_after is None else retry_after.decode("latin-1"),
         framing=framing,
-        keeps_connection=keeps and not is_doubtful and status != _SWITCHING_PROTOCOLS,
+        keeps_connection=keeps and not _is_doubtful(status, told, is_old=is_old) and status != _SWITCHING_PROTOCOLS,
     )
 
 
@@ -155,6 +154,15 @@ def _framing(status: int, told: dict[bytes, list[bytes]]) -> Framing:
     if codings:
         return Chunked() if codings[-1] == b"chunked" else UntilClose()
     return Length(int(lengths[0])) if lengths else UntilClose()
+
+
+def _is_doubtful(status: int, told: dict[bytes, list[bytes]], *, is_old: bool) -> bool:
+    """Whether its end may lie elsewhere than we think."""
+    if b"transfer-encoding" in told:
+        # Beside a length or in HTTP/1.0, somebody on the way may have read it the other way. And a body that is
+        # announced where there is none may come all the same.
+        return b"content-length" in told or is_old or status in _BODILESS
+    return status == 204 and any(map(int, _words(told, b"content-length")))
 
 
 def _is_to_be_kept(options: list[bytes], *, is_old: bool) -> bool:

@@ -114,6 +114,23 @@ def test_chunks_in_an_old_version_end_the_connection() -> None:
     assert (head.framing, head.keeps_connection) == (Chunked(), False)
 
 
+@pytest.mark.parametrize(
+    ("status", "line", "is_kept"),
+    [
+        (204, b"Content-Length: 0", True),
+        (204, b"Content-Length: 2", False),
+        (204, b"Transfer-Encoding: chunked", False),
+        (304, b"Content-Length: 2", True),  # of what it would send
+        (304, b"Transfer-Encoding: chunked", False),
+    ],
+)
+def test_a_body_announced_where_none_may_be_ends_the_connection(status: int, line: bytes, is_kept: bool) -> None:
+    """It may come all the same, and would be the beginning of the next answer."""
+    head = read_head(b"HTTP/1.1 %d Odd\r\n%b\r\n\r\n" % (status, line))
+
+    assert (head.framing, head.keeps_connection) == (Length(0), is_kept)
+
+
 def test_who_switches_protocols_unasked_has_answered_and_is_left() -> None:
     assert read(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") == (
         Head(101, None, Length(0), keeps_connection=False),
