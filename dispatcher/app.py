@@ -154,15 +154,20 @@ class Dispatcher:
         for partition in range(self._store.partitions):
             if trimmed := await self._ledger.trim(Partition(partition), oldest):
                 log.info("log.trimmed", partition=partition, events=trimmed)
-        directory = await self._registry.directory()
-        for endpoint in await self._queue.owed_endpoints():
-            if endpoint not in directory.endpoints:
-                await self._queue.purge(endpoint)
-                log.info("endpoint.purged", endpoint=endpoint)
-        for endpoint in await self._health.standings():
-            if endpoint not in directory.endpoints:
-                await self._health.forget(endpoint)
+        await forget_removed(self._registry, self._queue, self._health)
         return _TIDY_EVERY_S
+
+
+async def forget_removed(registry: Registry, queue: Queue, health: Health) -> None:
+    """What endpoints were owed that are gone, and how they were doing."""
+    # The registry last, or an endpoint that is added meanwhile would be taken for one that is gone.
+    owed, standings = await queue.owed_endpoints(), await health.standings()
+    registered = (await registry.directory()).endpoints
+    for endpoint in owed - registered.keys():
+        await queue.purge(endpoint)
+        log.info("endpoint.purged", endpoint=endpoint)
+    for endpoint in standings.keys() - registered.keys():
+        await health.forget(endpoint)
 
 
 def enabled_again(before: Directory | None, now: Directory) -> list[EndpointId]:

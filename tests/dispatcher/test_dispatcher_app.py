@@ -9,12 +9,13 @@ from config import sections
 from config.sections import Dispatcher
 from config.settings import Settings
 from consent.directory import Directory
-from consent.ledger import HealthRules, Ledger, Registry, Store
+from consent.ledger import Health, HealthRules, Ledger, Queue, Registry, Said, Store
 from consent.ledger.keys import HEALTH
+from consent.model import Endpoint, Millis
 from dispatcher import app
-from dispatcher.app import enabled_again, rules_of
+from dispatcher.app import enabled_again, forget_removed, rules_of
 from dispatcher.send import Sender
-from tests.builders import a_stop, an_endpoint
+from tests.builders import a_delivery, a_stop, an_endpoint
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -61,3 +62,29 @@ async def test_a_registry_that_was_read_while_another_read_failed_is_not_forgott
         await ledger.apply(a_stop())
         await eventually(lambda: bool(arrived), within=10)
         stop.set()
+
+
+async def test_an_endpoint_that_is_added_while_others_are_forgotten_is_owed_what_it_was(
+    store: Store, ledger: Ledger, queue: Queue, health: Health
+) -> None:
+    crm, gone = an_endpoint("crm"), an_endpoint("gone")
+
+    async def become_owed(endpoint: Endpoint) -> None:
+        await ledger.apply(a_stop(identities=()))
+        for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+            await queue.fan_out(stretch, [a_delivery(event, endpoint) for event in stretch.events])
+        await health.report(endpoint.id, Said(failed=1), HealthRules())
+
+    class Busy(Registry):
+        async def directory(self) -> Directory:
+            found = await super().directory()
+            await self.put(crm)
+            await become_owed(crm)
+            return found
+
+    await become_owed(gone)
+
+    await forget_removed(Busy(store), queue, health)
+
+    assert await queue.owed_endpoints() == {crm.id}
+    assert (await health.standings()).keys() == {crm.id}
