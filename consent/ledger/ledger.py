@@ -4,8 +4,9 @@ Changes go through `apply`, one function call in the store (lua/apply.lua); read
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from consent.ledger.keys import SEPARATOR, Keys, consent_field, event_place
@@ -195,8 +196,9 @@ class Ledger:
             while cursor or not is_begun:
                 cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=1000)
                 is_begun = True
-                # As text: a head begins with its event, and for the next centuries all instants have as many digits.
-                keep_from = min(keep_from, _ms_of(min(heads.values(), default=b"%d-" % keep_from)))
+                # As text: all begin with an event, and for the next centuries all instants have as many digits.
+                owed = await self._owed_to(keys, endpoint, [Msisdn(name.decode()) for name in heads])
+                keep_from = min(keep_from, _ms_of(min(owed, default=b"%d-" % keep_from)))
         return int(await self._store.redis.xtrim(keys.log, minid=f"{keep_from}-0", approximate=True))
 
     async def _owed(self, keys: Keys) -> set[EndpointId]:
@@ -206,6 +208,17 @@ class Ledger:
             pack(("ZRANGE", keys.next, 0, -1)), pack(("ZRANGE", keys.leased, 0, -1))
         )
         return {EndpointId(name.decode().partition(SEPARATOR)[0]) for name in (*due, *leased)}
+
+    async def _owed_to(self, keys: Keys, endpoint: EndpointId, recipients: Sequence[Msisdn]) -> Iterator[bytes]:
+        """Heads and what waits behind them: what was replayed or retried waits behind what is newer. At one moment,
+        for what waits becomes the head."""
+        if not recipients:
+            return iter(())
+        heads, *lanes = await self._store.at_one_moment(
+            pack(("HMGET", keys.heads(endpoint), *recipients)),
+            *(pack(("LRANGE", keys.lane(endpoint, msisdn), 0, -1)) for msisdn in recipients),
+        )
+        return chain(filter(None, heads), *lanes)
 
     async def _routed_until(self, keys: Keys) -> int:
         return _ms_of(await self._store.redis.get(keys.routed) or b"0-0")

@@ -371,6 +371,20 @@ async def test_trimming_spares_what_is_owed(queue: Queue, ledger: Ledger, route:
     assert await ledger.event(owed.id) is not None
 
 
+async def test_trimming_spares_what_is_owed_behind_something_newer(queue: Queue, ledger: Ledger, route: Route) -> None:
+    (dead,) = await route(a_stop())
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "bury", None, wait=NOW)
+    await route(*(a_stop(at=NOON + n, identities=()) for n in range(1, 500)), to=())
+    await route(a_start(at=NOON + 500))
+    assert await queue.retry(CRM.id, dead, is_urgent=True) == "revived"
+
+    for partition in range(4):
+        await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000))
+
+    assert await ledger.event(dead.id) is not None
+
+
 async def test_trimming_forgets_what_everybody_has(queue: Queue, ledger: Ledger, route: Route) -> None:
     for n in range(500):
         await ledger.apply(a_stop(at=NOON + n, identities=()))
@@ -379,6 +393,18 @@ async def test_trimming_forgets_what_everybody_has(queue: Queue, ledger: Ledger,
     trimmed = [await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000)) for partition in range(4)]
 
     assert sum(trimmed) > 200
+
+
+async def test_trimming_goes_on_where_all_was_settled_meanwhile(
+    queue: Queue, store: Store, ledger: Ledger, route: Route
+) -> None:
+    await route(*(a_stop(at=NOON + n, identities=()) for n in range(500)), to=())
+    for keys in store.keys:
+        await store.redis.zadd(keys.next, {CRM.id: 1})
+
+    trimmed = [await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000)) for partition in range(4)]
+
+    assert sum(trimmed) > 100
 
 
 async def expire_leases(store: Store) -> None:
