@@ -52,14 +52,14 @@ class Rotated:
     """When the last of the old ones ends; None where they ended at once."""
 
 
-async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool) -> Added:
+async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool, hint: str = "change that one") -> Added:
     """One that is replaced keeps its secret, unless it brings another, and what it is owed."""
     async with desk.writing() as store:
         registry = desk.registry(store)
         directory = await registry.directory()
         known = directory.endpoints.get(new.id)
         if known is not None and not may_replace:
-            raise Taken(f"endpoint {new.id} exists already: change it with --replace, or choose another name")
+            raise Taken(f"endpoint {new.id} exists already: {hint}, or choose another name")
         await registry.put(_with_secrets(new, known, new_secret))
         await desk.note(store, "endpoint.changed" if known else "endpoint.added", new.id)
     is_used = not (new.secrets or known)

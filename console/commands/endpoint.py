@@ -102,7 +102,9 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
         }
     )
     made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
-    added = asyncio.run(endpointcare.add(desk, new, new_secret=made, may_replace=replace))
+    added = asyncio.run(
+        endpointcare.add(desk, new, new_secret=made, may_replace=replace, hint="change it with --replace")
+    )
     screen_of(ctx).show(added, told_of_added(added))
 
 

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from console.pages import assets, deliveries, endpoints, login, now, people, replays, set_up, sources
+from console.pages.apologies import apologise
 from console.pages.picture import Looking
 from console.pages.poller import POLLER, Poller
 from console.pages.visit import Page, guarded
@@ -49,6 +50,7 @@ PAGES: tuple[tuple[str, str, Scope, Page], ...] = (
 def add_to(app: web.Application) -> None:
     app[POLLER] = Poller(lambda: Looking(app[DESK]), app[CLOCK])
     app.on_shutdown.append(_stop_polling)
+    app.middlewares.append(apologise)
     app.router.add_get(f"{assets.PATH}{{name}}", assets.answer)
     app.router.add_get("/login", login.show)
     for method, path, scope, answer in PAGES:

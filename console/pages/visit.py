@@ -12,7 +12,7 @@ from consent.model import UnixMs
 from console.desk import Desk
 from console.pages.notices import notice
 from console.pages.templating import rendered
-from console.server.guard import csrf_of, require, viewer_of
+from console.server.guard import csrf_of, name_of, require, viewer_of
 from console.server.keys import CLOCK, DESK
 from console.server.scopes import Scope, Viewer
 
@@ -81,6 +81,8 @@ def guarded(answer: Page, scope: Scope) -> Callable[[web.Request], Awaitable[web
                 raise  # to the log-in, and back (console/server/words.py)
             return stranger("Your log-in has ended, so nothing was done. Log in and try again.")
         except ConsentError as error:
+            if name_of(request) is None:
+                raise  # nobody knows who it is (console/pages/apologies.py)
             return _refused(request, await viewer_of(request), error)
         try:
             return await answer(visit_of(request, viewer))

@@ -23,7 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 PROGRAMS = "/api/"
 """Who asks below it is one."""
 CHALLENGE = 'Bearer realm="consent-relay"'
-_COME_AGAIN_S = 5
+COME_AGAIN_S = 5
 _DETAILS = {
     404: "there is nothing at this address: /api/openapi.json says what there is",
     405: "nothing is done here by this method: /api/openapi.json says what is",
@@ -121,4 +121,4 @@ def _refused(request: web.Request, error: ConsentError) -> web.StreamResponse:
 def _retry_after(error: ConsentError) -> int | None:
     if isinstance(error, Throttled):
         return error.retry_after
-    return _COME_AGAIN_S if error.retryable else None
+    return COME_AGAIN_S if error.retryable else None

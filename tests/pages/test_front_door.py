@@ -5,9 +5,11 @@ import re
 import pytest
 from yarl import URL
 
+from consent.ledger import Store
 from console.pages import assets
 from console.pages.routes import PAGES
-from tests.console.served import FIRST_TOKEN, Served, recorded
+from tests.console.served import FIRST_TOKEN, Served, recorded, served
+from tests.e2e.installation import Installation
 from tests.pages.visitor import Visitor, visitor
 
 STRICT = {
@@ -160,3 +162,29 @@ async def test_every_page_asks_for_its_scope(site: Served, scope: str) -> None:
 async def csrf_of_any_page(somebody: Visitor) -> str:
     """One that refuses has it too: it offers to log out."""
     return (await somebody.get("/endpoints/acme/crm/rotate")).csrf
+
+
+async def test_while_the_store_is_away_every_page_says_so_and_what_to_do(own: Installation) -> None:
+    async with Store.open(own.url, partitions=4, durability="fsync") as store, served(store) as site:
+        somebody = await visitor(site)
+        await own.kill("store")
+
+        seen = [await somebody.get(path) for path in ("/", "/endpoints", "/endpoints/acme/crm", "/login")]
+        seen.append(await somebody.log_in("another-token"))
+        seen.append(await somebody.post("/people", csrf="0", number="15558937009"))
+
+        for found in seen:
+            assert (found.status, found.headers["Retry-After"]) == (503, "5")
+            assert "The store is away" in found.text
+            assert "consent-relay doctor" in found.text
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_an_address_that_there_is_not_leads_back(site: Served, *, is_known: bool) -> None:
+    somebody = await visitor(site) if is_known else Visitor(site.http)
+
+    found = await somebody.get("/nothing")
+
+    assert found.status == 404
+    assert "No page has this address" in found.text
+    assert "/" in found.links
