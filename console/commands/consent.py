@@ -88,12 +88,14 @@ def set_(
         number=number, account=account, campaign=campaign, status=Status(status), reason=reason, overrules=overrule
     )
     decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
+    who = recipient(number)
     told_so = Text.assemble(
-        (f"{clean(international(recipient(number).msisdn))}  ", "bold"),
+        (f"{clean(international(who.msisdn))}  ", "bold"),
         (decided.status, _STYLES[decided.status]),
         f"  {decided.account}/{decided.campaign}",
         "" if decided.changed else "  as before; it is on the record once more",
         (f"  {decided.event_id}", "dim"),
+        ("\nThat is no number with its country code: is it who called?", "yellow") if who.is_odd else "",
     )
     screen_of(ctx).show(decided, told_so)
 

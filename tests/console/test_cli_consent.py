@@ -126,3 +126,10 @@ def test_a_decision_tells_the_number_as_it_was_read(cli: CommandLine, typed: str
     decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
 
     assert cli.run("consent", "set", typed, *decided).startswith(f"{read}  opted_out  acme/1116")
+
+
+def test_a_decision_about_what_is_no_number_is_recorded_and_doubted(cli: CommandLine) -> None:
+    decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
+
+    assert "no number with its country code" in cli.run("consent", "set", "1555893700O", *decided)
+    assert "no number" not in cli.run("consent", "set", "15558937009", *decided)
