@@ -28,6 +28,7 @@ SAFE = Server(
     maxmemory_policy="noeviction",
     is_loading=False,
     aof_failing=False,
+    aof_rewriting=False,
     replicas=0,
 )
 
