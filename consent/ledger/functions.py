@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 
+_FIRST = "register"
 _SHARED = ("state", "clock", "schedule", "event", "decide", "states", "repeats", "health")
 FUNCTIONS = (
     "apply",
@@ -32,28 +33,25 @@ FUNCTIONS = (
     "forgive",
 )
 
-_REGISTER = """\
-local function register(name, callback, ...)
-  redis.register_function{function_name = name .. '_%(version)s', callback = callback, flags = {...}}
-end
-"""
-
 
 @cache
 def _body() -> str:
-    lua = files("consent.ledger.lua")
-    return "\n".join((lua / f"{name}.lua").read_text("utf-8") for name in (*_SHARED, *FUNCTIONS))
+    return "\n".join(map(_text, (*_SHARED, *FUNCTIONS)))
+
+
+def _text(name: str) -> str:
+    return (files("consent.ledger.lua") / f"{name}.lua").read_text("utf-8")
 
 
 @cache
 def version() -> str:
-    return blake2b(_body().encode(), digest_size=5).hexdigest()
+    return blake2b((_text(_FIRST) + _body()).encode(), digest_size=5).hexdigest()
 
 
 @cache
 def library() -> str:
     """The text for FUNCTION LOAD."""
-    return f"#!lua name=consent_relay_{version()}\n{_REGISTER % {'version': version()}}{_body()}"
+    return f"#!lua name=consent_relay_{version()}\nlocal VERSION = '{version()}'\n{_text(_FIRST)}\n{_body()}"
 
 
 @cache
