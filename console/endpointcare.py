@@ -75,7 +75,11 @@ async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool, 
 async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> EndpointLine:
     """It keeps its secrets, what it is owed, and whether it is disabled."""
 
+    before: Endpoint | None = None
+
     def changed(known: Endpoint) -> Endpoint:
+        nonlocal before
+        before = known
         return _keeping(judging.endpoint(judging.patched(judging.table_of(known), patch)), known)
 
     async with desk.writing() as store:
@@ -84,7 +88,8 @@ async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> Endpoin
         done = await registry.revise(Endpoint, meant.id, changed)
         if done is None:
             raise NoSuch(f"endpoint {meant.id} was removed meanwhile")
-        await desk.note(store, "endpoint.changed", meant.id, fields=sorted(patch))
+        if done != before:
+            await desk.note(store, "endpoint.changed", meant.id, fields=sorted(patch))
         return await _line(store, replace(done, disabled=meant.disabled), now)
 
 

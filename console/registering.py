@@ -117,16 +117,19 @@ async def _change(
     async with desk.writing() as store:
         registry = desk.registry(store)
         directory = await registry.directory()
-        row = meant(directory)
+        row = before = meant(directory)
         _ensure_own(judge(judging.patched(judging.table_of(row), patch)), directory)
 
         def changed(now: RowT) -> RowT:
+            nonlocal before
+            before = now
             return judge(judging.patched(judging.table_of(now), patch))
 
         done = await registry.revise(kind, _name(row), changed)
         if done is None:
             raise NoSuch(f"{_KIND[kind]} {_name(row)} was removed meanwhile")
-        await desk.note(store, f"{_KIND[kind]}.changed", _name(row), fields=sorted(patch))
+        if done != before:
+            await desk.note(store, f"{_KIND[kind]}.changed", _name(row), fields=sorted(patch))
         return done
 
 

@@ -135,6 +135,25 @@ async def test_an_endpoint_is_changed_and_keeps_its_secret(acme: Served) -> None
     assert "key-of-the-crm" not in changed.text
 
 
+async def test_a_change_that_changes_nothing_is_not_on_the_record(acme: Served) -> None:
+    await acme.post("/campaigns", {"account": "acme", "id": "1116", "title": "Deals", "keywords": ["DEALS"]})
+    await acme.post("/sources", {"account": "acme", "id": "main", "provider": "nexmo"})
+    await acme.post("/endpoints", {**ENDPOINT, "headers": {"X-Api-Key": "key-of-the-crm"}})
+    await acme.post("/endpoints/acme/crm/disable", {"reason": "maintenance"})
+    before = await acme.audited()
+
+    for path, same in (
+        ("/accounts/acme", {"api_key": "abcd1234"}),
+        ("/campaigns/acme/1116", {"title": "Deals", "keywords": ["DEALS"]}),
+        ("/sources/acme/main", {"provider": "nexmo"}),
+        ("/endpoints/acme/crm", {"url": ENDPOINT["url"]}),
+    ):
+        answers = [await acme.patch(path, patch) for patch in ({}, same)]
+        assert [answer.status for answer in answers] == [200, 200], path
+
+    assert await acme.audited() == before
+
+
 def _only(endpoints: dict[Any, Endpoint]) -> Endpoint:
     (endpoint,) = endpoints.values()
     return endpoint
