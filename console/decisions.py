@@ -52,6 +52,8 @@ class Decided:
     account: str
     campaign: str
     msisdn: str
+    odd: bool
+    """No number with its country code: recorded as it is."""
     status: str
     previous: str
     changed: bool
@@ -78,6 +80,7 @@ async def decide(desk: Desk, wish: Wish, *, now: UnixMs) -> Decided:
         account=campaign.account,
         campaign=campaign.id,
         msisdn=shown(event.msisdn, mask_numbers=desk.mask_numbers),
+        odd=who.is_odd,
         status=event.status or Status.UNKNOWN,
         previous=event.previous or Status.UNKNOWN,
         changed=event.changed,

@@ -88,16 +88,17 @@ def set_(
         number=number, account=account, campaign=campaign, status=Status(status), reason=reason, overrules=overrule
     )
     decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
-    who = recipient(number)
+    screen, msisdn = screen_of(ctx), recipient(number).msisdn
     told_so = Text.assemble(
-        (f"{clean(international(who.msisdn))}  ", "bold"),
+        (f"{clean(international(msisdn))}  ", "bold"),
         (decided.status, _STYLES[decided.status]),
         f"  {decided.account}/{decided.campaign}",
         "" if decided.changed else "  as before; it is on the record once more",
         (f"  {decided.event_id}", "dim"),
-        ("\nThat is no number with its country code: is it who called?", "yellow") if who.is_odd else "",
     )
-    screen_of(ctx).show(decided, told_so)
+    screen.show(decided, told_so)
+    if decided.odd:
+        screen.aside(Text(f"'{clean(msisdn)}' is no number with its country code: recorded as it is", style="yellow"))
 
 
 app.command("import", epilog=lists.IMPORT_EXAMPLES)(lists.import_)

@@ -131,5 +131,8 @@ def test_a_decision_tells_the_number_as_it_was_read(cli: CommandLine, typed: str
 def test_a_decision_about_what_is_no_number_is_recorded_and_doubted(cli: CommandLine) -> None:
     decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
 
-    assert "no number with its country code" in cli.run("consent", "set", "1555893700O", *decided)
-    assert "no number" not in cli.run("consent", "set", "15558937009", *decided)
+    doubt = "'1555893700O' is no number with its country code: recorded as it is"
+    assert doubt in cli.remarks("consent", "set", "1555893700O", *decided)
+    assert cli.remarks("consent", "set", "15558937009", *decided) == ""
+    assert cli.json("consent", "set", "1555893700O", *decided)["odd"] is True
+    assert cli.json("consent", "set", "15558937009", *decided)["odd"] is False
