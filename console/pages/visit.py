@@ -79,7 +79,7 @@ def guarded(answer: Page, scope: Scope) -> Callable[[web.Request], Awaitable[web
         except Unauthorised:
             if request.method in {"GET", "HEAD"}:
                 raise  # to the log-in, and back (console/server/words.py)
-            return stranger("Your log-in has ended, so nothing was done. Log in and try again.")
+            return _stranger(request)
         except ConsentError as error:
             if name_of(request) is None:
                 raise  # nobody knows who it is (console/pages/apologies.py)
@@ -98,8 +98,14 @@ def visit_of(request: web.Request, viewer: Viewer) -> Visit:
     return Visit(request=request, viewer=viewer, desk=desk)
 
 
-def stranger(words: str) -> web.Response:
-    return web.Response(status=401, text=rendered("stranger.html", words=words), content_type="text/html")
+def _stranger(request: web.Request) -> web.Response:
+    area = f"/{request.path.split('/')[1]}"
+    html = rendered(
+        "stranger.html",
+        words="Your log-in has ended, so nothing was done. Log in and try again.",
+        leads_to=URL("/login").with_query(next=area),
+    )
+    return web.Response(status=401, text=html, content_type="text/html")
 
 
 def _refused(request: web.Request, viewer: Viewer, error: ConsentError) -> web.Response:

@@ -143,6 +143,20 @@ async def test_a_stranger_changes_nothing(site: Served) -> None:
     assert await site.audited() == []
 
 
+@pytest.mark.parametrize("path", FORMS)
+async def test_whose_log_in_ended_over_a_form_is_led_back_to_its_area(site: Served, path: str) -> None:
+    await recorded(site.store)
+    somebody = Visitor(site.http)
+
+    refused = await somebody.post(path, csrf="")
+    (link,) = [link for link in refused.links if link.startswith("/login")]
+    arrived = await somebody.log_in(next=URL(link).query["next"])
+
+    assert arrived.status == 200
+    area = "/" + path.split("/")[1]
+    assert arrived.path == {"/events": "/deliveries"}.get(area, area)
+
+
 @pytest.mark.parametrize("scope", sorted({scope for _, _, scope, _ in PAGES}))
 async def test_every_page_asks_for_its_scope(site: Served, scope: str) -> None:
     await recorded(site.store)

@@ -64,7 +64,9 @@ def test_every_type_of_event_in_the_log_has_a_word() -> None:
 
 
 def test_what_has_markup_in_it_is_shown_and_not_obeyed() -> None:
-    assert "<script>" not in rendered("stranger.html", words=pretty({"text": "<script>alert(1)</script>"}))
+    assert "<script>" not in rendered(
+        "stranger.html", words=pretty({"text": "<script>alert(1)</script>"}), leads_to="/login"
+    )
 
 
 def an_attempt(**changed: float | None) -> AttemptLine:
