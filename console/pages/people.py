@@ -3,22 +3,28 @@
 The number comes by POST, and goes into no address, no log and no audit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from aiohttp import web
 
+from consent.errors import Refused
 from consent.model import Event, Msisdn, Status
 from consent.numbers import recipient
 from console import decisions, deliveries, standings
 from console.decisions import Wish
 from console.deliveries import DeliveryLine
 from console.eventlines import EventLine, line_of, shown
-from console.pages.notices import NOTICES
+from console.pages.notices import NOTICES, Notice
 from console.pages.visit import Visit, page
 from console.refusals import SelfStopped, Unfit
 from console.standings import Standing
 
+_SHE_STOPPED = (
+    "She stopped herself, so nothing was changed. If she has asked for it since, and you can show that, tick the box "
+    "that says so."
+)
 _HISTORY = 200
 _WITH_DELIVERIES = 10
 """Of the newest events it is looked up who was told; the others' stories tell."""
@@ -47,14 +53,39 @@ async def show(visit: Visit) -> web.Response:
 
 
 async def look_up(visit: Visit) -> web.Response:
-    number = (await visit.form()).get("number", "")
-    return page(visit, "people.html", person=await _person(visit, number))
+    return await _shown(visit, (await visit.form()).get("number", ""))
 
 
 async def change(visit: Visit) -> web.Response:
     form = await visit.form()
+    number = form.get("number", "")
+    try:
+        await decisions.decide(visit.desk, _wish(form), now=visit.now)
+    except SelfStopped as error:
+        return await _shown(visit, number, status=error.status, refused=_SHE_STOPPED, typed=form)
+    except Refused as error:
+        return await _shown(visit, number, status=error.status, refused=str(error), typed=form)
+    # Shown at once, not by way of another address: that would have to hold the number.
+    return await _shown(visit, number, notice=NOTICES["changed"])
+
+
+async def _shown(
+    visit: Visit,
+    number: str,
+    *,
+    status: int = 200,
+    notice: Notice | None = None,
+    refused: str = "",
+    typed: Mapping[str, str] = MappingProxyType({}),
+) -> web.Response:
+    """`typed`: what a decision that was refused is filled in with again."""
+    person = await _person(visit, number)
+    return page(visit, "people.html", status=status, person=person, notice=notice, refused=refused, typed=typed)
+
+
+def _wish(form: Mapping[str, str]) -> Wish:
     account, _, campaign = form.get("campaign", "").partition("/")
-    wish = Wish(
+    return Wish(
         number=form.get("number", ""),
         account=account,
         campaign=campaign,
@@ -62,15 +93,6 @@ async def change(visit: Visit) -> web.Response:
         reason=form.get("reason", ""),
         overrules=form.get("overrule") == "yes",
     )
-    try:
-        await decisions.decide(visit.desk, wish, now=visit.now)
-    except SelfStopped:
-        raise SelfStopped(
-            "She stopped herself, so nothing was changed. If she has asked for it since, and you can show that, tick "
-            "the box that says so."
-        ) from None
-    # Shown at once, not by way of another address: that would have to hold the number.
-    return page(visit, "people.html", person=await _person(visit, wish.number), notice=NOTICES["changed"])
 
 
 async def _person(visit: Visit, number: str) -> Person:

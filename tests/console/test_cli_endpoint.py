@@ -161,7 +161,8 @@ def test_an_existing_one_is_replaced_only_on_request_and_keeps_its_secret(cli: C
         return found.url, found.secrets
 
     cli.run("endpoint", "add", "crm", "https://x.example/", "--secret", SECRET)
-    assert "exists already" in cli.run("endpoint", "add", "crm", "https://y.example/", exit_code=1)
+    taken = cli.run("endpoint", "add", "crm", "https://y.example/", exit_code=1)
+    assert "exists already: change it with --replace, or choose another name" in taken
 
     replaced = cli.json("endpoint", "add", "crm", "https://y.example/", "--replace")
 

@@ -1,8 +1,8 @@
 """One number in every campaign, its history, who was told, and an operator's decision."""
 
-from consent.ledger import Ledger
+from consent.ledger import Ledger, Registry
 from consent.model import Status
-from tests.builders import ACME, ALERTS, ANN, BOB
+from tests.builders import ACME, ALERTS, ANN, BOB, a_campaign
 from tests.console.served import Served, recorded
 from tests.pages.visitor import visitor
 
@@ -101,6 +101,38 @@ async def test_who_stopped_herself_is_opted_in_only_by_who_says_so(site: Served)
     assert between is Status.OPTED_OUT
     assert "Changed." in done.text
     assert await status(site, BOB) is Status.OPTED_IN
+
+
+async def test_a_decision_that_is_refused_is_shown_again_as_it_was_filled_in(site: Served) -> None:
+    await recorded(site.store)
+    await Registry(site.store).put(a_campaign("1117"))
+    somebody = await visitor(site)
+    reason = "she asked for it in the shop"
+
+    refused = await somebody.post("/people/change", number=BOB, campaign="acme/1116", status="opted_in", reason=reason)
+    unfit = await somebody.post(
+        "/people/change", number=ANN, campaign="acme/1117", status="opted_in", reason="", overrule="yes"
+    )
+
+    assert 'role="alert">She stopped herself' in refused.html
+    assert '<option value="acme/1116" selected>' in refused.html
+    assert '<option value="opted_in" selected>' in refused.html
+    assert f'value="{reason}"' in refused.html
+    assert 'value="yes" checked>' not in refused.html
+    assert 'role="alert">reason: ' in unfit.html
+    assert '<option value="acme/1117" selected>' in unfit.html
+    assert 'value="yes" checked>' in unfit.html
+
+
+async def test_a_refused_decision_gives_no_number_back_to_who_sees_none(site: Served) -> None:
+    await recorded(site.store)
+    somebody = await visitor(site, "read", "operate")
+
+    page = await somebody.post("/people/change", number=BOB, campaign="acme/1116", status="opted_in", reason="a letter")
+
+    assert page.status == 409
+    assert 'value="a letter"' in page.html
+    assert BOB not in page.html
 
 
 async def test_who_sees_no_numbers_types_the_number_once_more_to_decide(site: Served) -> None:

@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
+
 from consent.directory import Directory
 from consent.ledger import Registry
-from consent.model import Account, UnixMs
+from consent.model import Account, AccountId, UnixMs
 from console.deliveries import DeliveryLine, Story
 from console.eventlines import line_of
 from console.pages.guide import arrived, is_settled, simulating
@@ -54,6 +56,68 @@ async def test_a_mistake_in_a_form_is_told_by_its_field(site: Served) -> None:
         page = await somebody.post(f"/set-up/{path}", **fields)
         assert page.status in {400, 404, 409}, page.text
         assert told in page.text
+
+
+@pytest.mark.parametrize(
+    ("step", "fields", "shown"),
+    [
+        (
+            "campaign",
+            {"account": "zoo", "id": "a b", "title": '"Deals"'},
+            ["<option selected>zoo", "a b", "&#34;Deals&#34;"],
+        ),
+        ("source", {"account": "zoo", "provider": "twilio", "id": "a b"}, ["<option selected>zoo", "a b", "twilio"]),
+        ("endpoint", {"account": "acme", "id": "crm", "url": "https://x.example/in"}, ["crm", "https://x.example/in"]),
+    ],
+)
+async def test_a_refused_form_is_shown_again_as_it_was_filled_in(
+    site: Served, step: str, fields: dict[str, str], shown: list[str]
+) -> None:
+    await recorded(site.store)
+    await Registry(site.store).put(Account(id=AccountId("zoo")))
+
+    page = await (await visitor(site)).post(f"/set-up/{step}", since="17", **fields)
+    opened = page.html[page.html.index('role="alert"') :].partition("<details open>")[2].partition("</form>")[0]
+
+    assert page.status in {400, 409}
+    assert f'action="/set-up/{step}#{step}"' in opened
+    assert 'name="since" value="17"' in opened
+    for text in shown:
+        assert text in opened if text[0] == "<" else re.search(f'value="{text}"( selected)?', opened), text
+
+
+async def test_a_refused_account_is_shown_again_as_it_was_typed(site: Served) -> None:
+    page = await (await visitor(site)).post("/set-up/account", id="a b")
+
+    assert 'role="alert">id: ' in page.html
+    assert 'value="a b"' in page.html
+
+
+@pytest.mark.parametrize(
+    ("step", "fields"),
+    [
+        ("source", {"account": "acme", "provider": "nexmo", "id": "a b", "signature_secret": "passw0rd"}),
+        ("endpoint", {"account": "acme", "id": "x", "url": "https://ann:passw0rd@x.example/"}),
+        ("endpoint", {"account": "acme", "id": "x", "url": "ftp://x.example/?key=passw0rd"}),
+    ],
+)
+async def test_a_refused_form_gives_no_secret_back(site: Served, step: str, fields: dict[str, str]) -> None:
+    await recorded(site.store)
+
+    page = await (await visitor(site)).post(f"/set-up/{step}", **fields)
+
+    assert page.status == 400
+    assert 'role="alert"' in page.html
+    assert "passw0rd" not in page.html
+
+
+async def test_an_endpoint_that_there_is_already_is_told_without_a_word_of_the_command_line(site: Served) -> None:
+    await recorded(site.store)
+
+    page = await (await visitor(site)).post("/set-up/endpoint", account="acme", id="crm", url="https://x.example/in")
+
+    assert "endpoint acme/crm exists already: change that one, or choose another name" in page.text
+    assert "--replace" not in page.text
 
 
 async def test_a_stop_that_came_since_is_shown_with_who_was_told(site: Served) -> None:
