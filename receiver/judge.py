@@ -1,6 +1,6 @@
 """What is to be recorded of a report? The consent rules (docs/architecture.md), applied to one message.
 
-    text     STOP            out of every campaign at the number that was texted
+    text     STOP            out of every campaign at the number that was texted; where nobody tells which, as STOP ALL
              STOP ALL        out of every campaign of the account
              STOP <keyword>  out of that one; START likewise, the other way
              YES             in, where a double opt-in is pending; otherwise a text like any other
@@ -43,7 +43,7 @@ from consent.values import value
 from receiver.aliases import aliases_of
 from receiver.codecs.identity import is_digest
 from receiver.parts import HeldPart, group_of, joined
-from receiver.reach import Reach, only_campaign_at, reach_of, texted_at
+from receiver.reach import Reach, only_campaign_at, reach_of, stopped_at, texted_at
 from receiver.reports import ConsentReported, Hint, ReceiptReported, Report, TextPart, TextReceived
 
 _MINUTE = 60_000
@@ -174,7 +174,9 @@ def _ruling_on(
                 type=EventType.OPTED_OUT,
                 status=Status.OPTED_OUT,
                 origin=origin,
-                reach=reach_of(scope, short_code=code, account=account, directory=directory),
+                reach=reach_of(
+                    stopped_at(scope, short_code=code), short_code=code, account=account, directory=directory
+                ),
                 detail=_ruled_by(rules.version, review=review),
             )
         case OptIn(scope=scope) if not is_odd:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from consent.directory import Directory, texted_ids
-from consent.keywords import NamedCampaigns, ReachedCampaigns, Scope
+from consent.keywords import NamedCampaigns, ReachedCampaigns, Scope, WholeAccount
 from consent.model import AccountId, Campaign, CampaignId
 from consent.short_codes import short_code_of
 
@@ -28,6 +28,11 @@ def reach_of(scope: Scope, *, short_code: str, account: AccountId, directory: Di
         return here
     everywhere = _ids(directory.campaigns_of(account))
     return Reach(tuple(dict.fromkeys(everywhere + here.campaigns)), here.discovered)
+
+
+def stopped_at(scope: Scope, *, short_code: str) -> Scope:
+    """An opt-out at a number that nobody tells us may be out of any campaign: in doubt it is out of each."""
+    return WholeAccount() if short_code == _NAMELESS and isinstance(scope, ReachedCampaigns) else scope
 
 
 def only_campaign_at(short_code: str, account: AccountId, directory: Directory) -> Reach:

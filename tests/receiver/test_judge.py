@@ -219,11 +219,16 @@ def test_a_discovered_number_is_not_discovered_again() -> None:
         assert verdict.changes[0].campaigns == ("555555",)
 
 
-@pytest.mark.parametrize(
-    ("to", "campaign"), [("+1 (555) 01", "155501"), ("a\x1fb{c}", "abc"), ("7" * 99, "7" * 32), ("--", "unknown")]
-)
+@pytest.mark.parametrize(("to", "campaign"), [("+1 (555) 01", "155501"), ("a\x1fb{c}", "abc"), ("7" * 99, "7" * 32)])
 def test_a_discovered_campaign_is_named_in_letters_and_digits(to: str, campaign: str) -> None:
     assert the_change(a_text("STOP", to=to)).campaigns == (campaign,)
+
+
+@pytest.mark.parametrize("to", ["", "--"])
+def test_a_stop_that_does_not_say_where_it_was_sent_is_out_of_the_whole_account(to: str) -> None:
+    assert the_change(a_text("STOP", to=to)).campaigns == ("news", "pizza", "salad", "unknown")
+    assert the_change(a_text("STOP PIZZA", to=to)).campaigns == ("news", "pizza")
+    assert the_change(a_text("START", to=to)).campaigns == ("unknown",)
 
 
 def test_a_yes_counts_only_where_something_is_pending_and_is_otherwise_a_text() -> None:
