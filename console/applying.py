@@ -1,8 +1,9 @@
 """What becomes of the registry when the declarative tables are applied? Added or changed, never removed.
 
 A key, token or secret that the file leaves out is kept where there is one: what was set by a command is not lost, and
-applying twice does not change a webhook URL. An account's keys and a signature_secret are cleared by `""` alone. A
-token, and an endpoint's secret, is generated where there is none. One that was rotated stays so (rotation.py).
+applying twice does not change a webhook URL. An account's keys, a signature_secret, and an endpoint's headers and
+proxy, in which keys are, are cleared by `""` or `{}` alone. A token, and an endpoint's secret, is generated where there
+is none. One that was rotated stays so (rotation.py).
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +12,7 @@ from typing import Literal, TypedDict
 
 from config import declared
 from config.settings import Settings
-from config.tables import AccountTable, SourceTable
+from config.tables import AccountTable, EndpointTable, SourceTable
 from consent.directory import Directory
 from consent.ledger import Registry, Store
 from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, SignatureMethod, Source
@@ -60,7 +61,10 @@ def plan(settings: Settings, directory: Directory, random: Random) -> tuple[Plan
             _source(row, table, directory, random)
             for row, table in zip(declared.sources(settings), settings.sources, strict=True)
         ),
-        *(_warned(_endpoint(row, directory, random), row, campaigns) for row in declared.endpoints(settings)),
+        *(
+            _warned(_endpoint(row, table, directory, random), row, campaigns)
+            for row, table in zip(declared.endpoints(settings), settings.endpoints, strict=True)
+        ),
     )
 
 
@@ -106,11 +110,17 @@ def _source(row: Source, table: SourceTable, directory: Directory, random: Rando
     return planned
 
 
-def _endpoint(row: Endpoint, directory: Directory, random: Random) -> Planned:
+def _endpoint(row: Endpoint, table: EndpointTable, directory: Directory, random: Random) -> Planned:
     known = directory.endpoints.get(row.id)
     if known is not None:
-        # Whether it is disabled is not the file's to say.
-        return _compared("endpoint", row.id, known, replace(reconciled(row, known), disabled=known.disabled))
+        given = table.model_fields_set
+        kept = replace(
+            reconciled(row, known),
+            headers=row.headers if "headers" in given else known.headers,
+            proxy=row.proxy if "proxy" in given else known.proxy,
+            disabled=known.disabled,  # not the file's to say
+        )
+        return _compared("endpoint", row.id, known, kept)
     if row.secrets:
         return _compared("endpoint", row.id, None, replace(row, declared_secret=digest(row.secrets[0])))
     secret = new_signing_secret(random)

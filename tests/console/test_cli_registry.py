@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from consent.ledger import Registry, Store
-from consent.model import Account, Endpoint, Source
+from consent.model import Account, Endpoint, Header, Source
 from tests.builders import ACME, SECRET, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
 
@@ -188,6 +188,23 @@ def test_applying_keeps_keys_and_secrets_that_the_file_leaves_out(cli: CommandLi
         "acme/nexmo-main": ("unchanged", []),
     }
     assert cli.in_store(caller_and_source) == (CALLER, BY_HAND)
+
+
+def test_applying_keeps_headers_and_proxy_that_the_file_leaves_out_and_clears_what_it_says_is_empty(
+    cli: CommandLine,
+) -> None:
+    async def endpoint(store: Store) -> Endpoint:
+        return (await Registry(store).directory()).endpoints[an_endpoint().id]
+
+    headers, proxy = (Header(name="X-Api-Key", value="key-of-the-crm"),), "http://ann:secret@proxy.example:3128"
+    cli.register(Account(id=ACME), an_endpoint(headers=headers, proxy=proxy))
+    cli.configure(DECLARED)
+    cli.run("apply")
+    assert (cli.in_store(endpoint).headers, cli.in_store(endpoint).proxy) == (headers, proxy)
+
+    cli.configure(DECLARED + 'proxy = ""\nheaders = {}\n')
+    cli.run("apply")
+    assert (cli.in_store(endpoint).headers, cli.in_store(endpoint).proxy) == ((), "")
 
 
 def test_applying_clears_what_the_file_says_is_empty_and_warns_that_a_source_is_open(cli: CommandLine) -> None:
