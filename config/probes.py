@@ -23,6 +23,10 @@ Routes = Mapping[str, Handler]
 PROCESS = "Consent-Relay-Process"
 """Of an answer at a worker's socket: which process gave it. Who was started again is another one."""
 
+KEEP_ALIVE_S = 620.0
+"""How long a connection may be silent, and half a request's head unfinished: longer than the proxies in front keep one
+that they may use again, or they would send a request where we hang up just then. Google's load balancers do for 600 s:
+https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries"""
 _MAX_BODY = 1024 * 1024
 
 
@@ -60,14 +64,14 @@ async def welcome_body(request: web.BaseRequest) -> None:
         request.writer.output_size = 0
 
 
-def server_of(handler: Handler, *, max_body: int) -> web.Server:
+def server_of(handler: Handler, *, max_body: int, keep_alive: float = KEEP_ALIVE_S) -> web.Server:
     """aiohttp's low-level server: a factory of protocols, one for each connection."""
     loop = asyncio.get_running_loop()
 
     def request_of(*parts: object) -> web.BaseRequest:
         return web.BaseRequest(*parts, loop, client_max_size=max_body)  # type: ignore[arg-type, misc]  # its five, as they come
 
-    return web.Server(handler, request_factory=request_of, access_log=None)
+    return web.Server(handler, request_factory=request_of, access_log=None, keepalive_timeout=keep_alive)
 
 
 @asynccontextmanager

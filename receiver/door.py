@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from config.probes import Handler, server_of
+from config.probes import KEEP_ALIVE_S, Handler, server_of
 from consent.errors import ConsentError
 from receiver import plain
 from receiver.answers import serialised
@@ -40,8 +40,6 @@ class Taker(Protocol):
 log = structlog.get_logger()
 
 _BROKEN = Reply(status=500)
-_IDLE_S = 75.0
-"""How long a connection may be silent: providers open another when they have something to say."""
 _SWEEP_S = 15.0
 _MOST_WAITING = 256 * 1024
 """Bytes of further requests, sent before the answer to the first: then reading pauses."""
@@ -63,7 +61,7 @@ class Door:
         while True:
             await asyncio.sleep(_SWEEP_S)
             for connection in [*self.connections]:
-                connection.close_if_silent(since=loop.time() - _IDLE_S)
+                connection.close_if_silent(since=loop.time() - KEEP_ALIVE_S)
 
     async def drain(self, grace: float) -> None:
         """Close what is idle, let what is under way be answered."""

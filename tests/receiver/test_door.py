@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from config.probes import answer, listening, probes, server_of, welcome_body
+from consent.errors import Refused
 from receiver import plain
 from receiver.answers import response
 from receiver.codecs.codec import Reply
 from receiver.door import Connection, Door, open_door
 from receiver.inbound import Inbound
+from receiver.reading import inbound_of
 from tests.e2e.installation import eventually
 from tests.receiver.taking import ReplyTo, Taking
 
@@ -328,9 +330,9 @@ def gate() -> Gate:
 
 
 @asynccontextmanager
-async def a_door(reply_to: ReplyTo) -> AsyncIterator[tuple[Door, int]]:
+async def a_door(reply_to: ReplyTo, *, keep_alive: float = 60) -> AsyncIterator[tuple[Door, int]]:
     loop = asyncio.get_running_loop()
-    others = server_of(Hook().answer, max_body=MAX_BODY)
+    others = server_of(Hook().answer, max_body=MAX_BODY, keep_alive=keep_alive)
     door = Door(Taking(reply_to), others, max_body=MAX_BODY)
     listener = await loop.create_server(lambda: Connection(door), LOCAL, 0)
     try:
@@ -434,6 +436,35 @@ async def test_who_is_silent_for_long_is_hung_up_on(gate: Gate) -> None:
 
         assert (await an_answer(busy))[1] == b"text=STOP"
         assert len(door.connections) == 1
+
+
+@pytest.mark.parametrize("begun", [b"POST /hooks/t0ken HTTP/1.1\r\nHos", VISIT[:-2], LIVE + VISIT[:-2]])
+async def test_who_never_ends_the_head_of_a_request_is_hung_up_on(begun: bytes) -> None:
+    async with a_door(Hook().reply_to, keep_alive=0.2) as (_, port), connected(port) as (reader, writer):
+        writer.write(begun)
+        if begun.startswith(LIVE):
+            await an_answer(reader)
+
+        assert await the_rest(reader) == b""
+
+
+async def test_who_never_ends_the_body_of_a_request_is_told_what_is_missing() -> None:
+    async def answer_soon(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            await inbound_of(request, max_body=MAX_BODY, patience=0.1)
+        except Refused as refused:
+            return web.Response(status=400, text=str(refused))
+        return web.Response(text="whole")
+
+    async with (
+        open_door(Taking(Hook().reply_to), answer_soon, LOCAL, 0, max_body=MAX_BODY) as port,
+        connected(port) as (reader, writer),
+    ):
+        writer.write(POST[:-3])
+        head, body = await an_answer(reader)
+
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert body == b"the body did not arrive whole within 0.1 s: 6 bytes did"
 
 
 async def test_who_hangs_up_before_the_answer_leaves_nothing_behind(gate: Gate) -> None:
