@@ -99,7 +99,8 @@ class Store:
             await self.redis.hsetnx(REGISTRY_META, name, value)
         kept = await self.redis.hgetall(REGISTRY_META)
         for name, value in wanted.items():
-            if (found := kept[name.encode()].decode()) != value:
+            found = kept.get(name.encode(), value.encode()).decode()  # none, if the store was emptied just now
+            if found != value:
                 raise Misconfigured(
                     f"store.{name}: this store was laid out with {found}, the configuration says {value}; "
                     f"set it back to {found}, or export and import into an empty store"

@@ -9,7 +9,7 @@ import orjson
 from config.clock import system_clock
 from consent.errors import NoSuchCampaign, Refused, TooLarge
 from consent.ledger import Lookup
-from consent.model import Account, Campaign, CampaignId, Status
+from consent.model import Account, Campaign, CampaignId, Msisdn, Status
 from consent.notification import written
 from consent.numbers import msisdn_of
 from consent.permission import may_text
@@ -55,7 +55,7 @@ class Check:
         account = self._admit(call)
         name, numbers = _question(call.inbound.body)
         campaign = self._campaign(account, name)
-        msisdns = [msisdn_of(number) for number in numbers]
+        msisdns = _msisdns(numbers)
         campaigns = self._tools.directory().with_forerunners(campaign)
         statuses = await self._lookup.many(account.id, campaigns, msisdns, now=self._clock())
         verdict = {status: may_text(status, campaign) for status in Status}
@@ -87,6 +87,16 @@ def _question(body: bytes) -> tuple[str, list[str]]:
             if all(isinstance(number, str) for number in numbers):
                 return campaign, numbers
     raise Refused('expected {"campaign": "…", "msisdns": ["…", …]}, all of them strings')
+
+
+def _msisdns(numbers: list[str]) -> list[Msisdn]:
+    read: list[Msisdn] = []
+    try:
+        for number in numbers:
+            read.append(msisdn_of(number))  # noqa: PERF401 - how many were read tells which one could not be
+    except Refused as exc:
+        raise Refused(f"msisdns[{len(read)}]: {exc}") from exc
+    return read
 
 
 def _answer(account: Account, body: object, **told: object) -> Answer:

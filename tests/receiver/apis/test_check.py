@@ -175,6 +175,10 @@ async def test_a_question_that_cannot_be_read_is_a_problem(here: Served, body: b
 
 async def test_a_number_that_is_nothing_is_a_problem(here: Served) -> None:
     assert (await here.get("/v1/consent/1116/%20")).status == 400
+    many = await here.post(MANY, data=orjson.dumps({"campaign": "1116", "msisdns": [ANN, ANN, "\u200b"]}))
+
+    assert many.status == 400
+    assert many.json["detail"].startswith("msisdns[2]: the number is empty")
 
 
 @pytest.mark.parametrize("campaign", ["nope", "theirs", "%FF", "1116%20"])
