@@ -10,6 +10,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_IN_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 - to count from where no zone is given
 _EARLIEST, _LATEST = UnixMs(-62_135_596_800_000), UnixMs(253_402_300_799_999)
 """From year 1 to the end of 9999: what lies beyond has no date."""
+_FIRST = UnixMs(946_684_800_000)
+"""2000-01-01T00:00:00Z"""
 _ZONED = re.compile(r":\d\d(?:[.,]\d+)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*\Z")
 
 
@@ -32,9 +34,17 @@ def surest(*texts: str) -> str:
     return next(filter(_ZONED.search, told), told[0] if told else "")
 
 
-# What comes in one second bears one stamp.
-instant = lru_cache(maxsize=1024)(read_instant)
-"""`read_instant`, for who is told of what happens now."""
+@lru_cache(maxsize=1024)  # what comes in one second bears one stamp
+def stamp(text: str) -> UnixMs | None:
+    """`read_instant` of what a provider says of now. None also for the zero of some clock: as a date it would make her
+    opt-out older than every opt-in."""
+    at = read_instant(text)
+    return None if at is None or is_unset(at) else at
+
+
+def is_unset(at: UnixMs) -> bool:
+    """Nobody was texted by a program before 2000; clocks that nobody has set, and cells without a value, say 1970."""
+    return at < _FIRST
 
 
 def moment_of(at: UnixMs) -> datetime:

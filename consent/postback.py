@@ -21,7 +21,7 @@ from lxml import etree
 
 from consent import flat_xml
 from consent.errors import Refused, TooLarge
-from consent.instants import instant, moment_of, surest
+from consent.instants import moment_of, stamp, surest
 from consent.model import UnixMs
 from consent.safe_xml import parse_mended
 from consent.values import value
@@ -83,7 +83,7 @@ def decode(data: bytes) -> tuple[Postback | Other | Unreadable, ...]:
 def when(fields: Mapping[str, str], *names: str) -> UnixMs | None:
     """By the fields of these names, or CREATED. In one notification that the vendor published, CREATED says "-04" and
     TIMESTAMP has the same hour and no zone: read as UTC, an opt-out would lie hours in the past."""
-    return instant(surest(*(fields.get(name, "") for name in (*names, "CREATED"))))
+    return stamp(surest(*(fields.get(name, "") for name in (*names, "CREATED"))))
 
 
 def telling(postback: Postback) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from config.durations import milliseconds
-from consent.instants import instant
+from consent.instants import read_instant
 from consent.ledger import Mark
 from consent.model import UnixMs
 from console.refusals import Unfit
@@ -34,7 +34,7 @@ def order_of(endpoint: str, asked: Range, types: tuple[str, ...], *, now: UnixMs
 
 def _instant(option: str, written: str, now: UnixMs) -> UnixMs:
     """Digits alone would be seconds as a duration and a year as an instant: neither is meant for sure."""
-    if (found := instant(written)) is not None:
+    if (found := read_instant(written)) is not None:
         return found
     wrong = Unfit(f'{option}: expected an instant such as 2026-11-20T08:00Z, or "2h" for two hours ago')
     if written.strip().isdecimal():

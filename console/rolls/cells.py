@@ -3,7 +3,7 @@
 import re
 
 from consent.errors import Refused
-from consent.instants import read_instant
+from consent.instants import is_unset, read_instant
 from consent.model import Msisdn, Status, UnixMs
 from consent.numbers import recipient
 from consent.ordering import deciding_time
@@ -44,6 +44,8 @@ def date(said: str, now: UnixMs) -> tuple[UnixMs, bool]:
         at = read_instant(text)
         if at is None:
             raise Refused(f"date {text[:40]!r}: expected ISO 8601, or YYYY-MM-DD HH:MM:SS in UTC")
+    if is_unset(at):
+        raise Refused(f"date {said.strip()[:40]!r} is where clocks begin: leave the cell empty where none is known")
     return (at, True) if at <= now else (now, False)
 
 

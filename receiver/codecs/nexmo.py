@@ -9,7 +9,7 @@ A blank parameter is held for an absent one throughout: receiver/signature.py re
 from collections.abc import Mapping
 
 from consent.errors import ConsentError
-from consent.instants import instant
+from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver import fields, signature
 from receiver.codecs.codec import Reply, reply_by_status
@@ -64,7 +64,7 @@ def _text(given: Mapping[str, str]) -> TextReceived:
         sender=needed(given, "msisdn"),
         to=needed(given, "to"),
         text=given.get("text") or ("" if is_binary else given.get("keyword", "")),
-        occurred_at=instant(given.get("message-timestamp", "")),
+        occurred_at=stamp(given.get("message-timestamp", "")),
         kind="binary" if is_binary else "text",
         extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},
     )
@@ -76,7 +76,7 @@ def _part(given: Mapping[str, str]) -> TextPart:
         sender=needed(given, "msisdn"),
         to=needed(given, "to"),
         text=given["text"],
-        occurred_at=instant(given.get("message-timestamp", "")),
+        occurred_at=stamp(given.get("message-timestamp", "")),
         reference=given.get("concat-ref", ""),
         number=int(given["concat-part"]),
         total=int(given["concat-total"]),
@@ -101,7 +101,7 @@ def _receipt(given: Mapping[str, str]) -> ReceiptReported:
     return ReceiptReported(
         identity=f"dlr:{given['messageId']}:{given['status']}",
         recipient=needed(given, "msisdn"),
-        occurred_at=instant(given.get("message-timestamp", "")),
+        occurred_at=stamp(given.get("message-timestamp", "")),
         fields={name: value for name, value in given.items() if value and name not in _NOT_OF_THE_RECEIPT},
     )
 

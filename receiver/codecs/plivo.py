@@ -7,7 +7,7 @@ https://www.plivo.com/docs/messaging/concepts/signature-validation
 from collections.abc import Iterable, Mapping
 
 from consent.errors import ConsentError, Unverified
-from consent.instants import instant
+from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.form import pairs_of, query_of
@@ -114,6 +114,6 @@ def _receipt(given: Mapping[str, str]) -> ReceiptReported:
     return ReceiptReported(
         identity=f"dlr:{named}:{given['Status']}",
         recipient=needed(given, "To"),
-        occurred_at=instant(given.get("DeliveryReportTime", "")),
+        occurred_at=stamp(given.get("DeliveryReportTime", "")),
         fields={name: value for name, value in given.items() if value and name != "To"},
     )

@@ -6,7 +6,7 @@ https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/
 from collections.abc import Iterator
 
 from consent.errors import ConsentError, Refused, TooLarge, Unverified
-from consent.instants import instant
+from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs import document
 from receiver.codecs.codec import Reply, reply_by_status
@@ -79,7 +79,7 @@ def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived
         sender=needed(said, "from"),
         to=needed(said, "to"),
         text="" if kind == "binary" else text,
-        occurred_at=instant(when),
+        occurred_at=stamp(when),
         kind=kind,
         extra={name: value for name, value in extra.items() if value},
     )
@@ -90,7 +90,7 @@ def _receipt(said: dict[str, str]) -> ReceiptReported:
     return ReceiptReported(
         identity=_identity(said, recipient),
         recipient=recipient,
-        occurred_at=instant(said.get("at", "")),
+        occurred_at=stamp(said.get("at", "")),
         fields={name: text for name, text in said.items() if name != "recipient"},
     )
 

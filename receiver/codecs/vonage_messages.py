@@ -9,7 +9,7 @@ Not the SMS API of the same company, whose dialect is receiver/codecs/nexmo.py.
 import hashlib
 
 from consent.errors import ConsentError, Unverified
-from consent.instants import instant
+from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs import bearer, document
 from receiver.codecs.codec import Reply, reply_by_status
@@ -86,7 +86,7 @@ def _message(told: Document, said: dict[str, str]) -> TextReceived:
         sender=needed(numbers, "from"),
         to=needed(numbers, "to"),
         text=text,
-        occurred_at=instant(said.get("timestamp", "")),
+        occurred_at=stamp(said.get("timestamp", "")),
         kind="mms" if type_ in _MEDIA else "text",
         extra={name: value for name, value in extra.items() if value},
     )
@@ -100,7 +100,7 @@ def _receipt(told: Document, said: dict[str, str]) -> ReceiptReported:
     return ReceiptReported(
         identity=f"dlr:{named}:{said['status']}",
         recipient=needed({"to": recipient}, "to"),
-        occurred_at=instant(said.get("timestamp", "")),
+        occurred_at=stamp(said.get("timestamp", "")),
         fields={name: text for name, text in said.items() if name != "to"}
         | {f"error.{name}": text for name, text in error.items()},
     )

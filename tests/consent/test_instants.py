@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.instants import moment_of, read_instant, surest
+from consent.instants import moment_of, read_instant, stamp, surest
 from consent.model import UnixMs
 
 LAST = UnixMs(253_402_300_799_999)
@@ -28,6 +28,12 @@ LAST = UnixMs(253_402_300_799_999)
 )
 def test_a_date_is_an_instant_of_the_years_that_can_be_told_or_nothing(text: str, at: int | None) -> None:
     assert read_instant(text) == at
+
+
+@pytest.mark.parametrize("text", ["1970-01-01 00:00:00", "1999-12-31T23:59:59.999Z", "0000-00-00 00:00:00"])
+def test_the_zero_of_some_clock_is_no_stamp(text: str) -> None:
+    assert stamp(text) is None
+    assert stamp("2000-01-01T00:00:00Z") == 946_684_800_000
 
 
 @given(st.integers(-(2**63), 2**63).map(UnixMs))

@@ -210,6 +210,7 @@ def test_somebody_who_opens_the_url_is_welcome_and_leaves_nothing(sample: Sample
         ("yesterday", None),
         ("", None),
         ("0001-01-01 00:00:00", None),
+        ("1970-01-01 00:00:00", None),
         ("0001-01-01T00:00:00%2B23:59", None),
         ("2016-04-25 17:29:56 PST", None),
     ],

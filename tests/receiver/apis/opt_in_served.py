@@ -8,7 +8,7 @@ from typing import Any
 
 from consent.directory import Directory
 from consent.errors import StoreUnsafe
-from consent.instants import instant
+from consent.instants import read_instant
 from consent.ledger import Ledger, Registry, Store
 from consent.model import Account, Campaign, CampaignId, Change, Endpoint, Msisdn, Status, UnixMs
 from receiver.apis import opt_in
@@ -82,7 +82,7 @@ class Served:
 
 
 def at_ms(text: str) -> UnixMs:
-    found = instant(text)
+    found = read_instant(text)
     assert found is not None
     return found
 
