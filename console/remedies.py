@@ -16,7 +16,8 @@ REMEDIES = {
     "bad_response": "what it answered is not HTTP: check the port",
     "bad_url": "the URL leads nowhere: `consent-relay endpoint add --replace` with a better one",
     "bad_certificate": "its client certificate cannot be shown: `consent-relay doctor` says which file is wrong",
-    "proxy_failed": "the proxy cannot be reached, or refuses: check dispatcher.proxy, its password and its rules",
+    "proxy_failed": "the proxy cannot be reached, or does not know us: check its address and password",
+    "proxy_refused": "the proxy does not connect us there: is the endpoint up, and do the proxy's rules allow it?",
     "bad_secret": "its secret cannot sign: `consent-relay endpoint add --replace --secret …` with a better one",
 }
 _STATUSES = {

@@ -16,7 +16,8 @@ bad_response       it answered something that is not HTTP
 bad_url            the endpoint's URL leads nowhere
 bad_secret         the endpoint's secrets cannot sign
 bad_certificate    the endpoint's client certificate cannot be shown
-proxy_failed       the proxy cannot be reached, or refuses
+proxy_failed       the proxy cannot be reached, or does not know us
+proxy_refused      the proxy does not connect us: it cannot, or may not
 """
 
 import errno
@@ -43,7 +44,7 @@ WORDS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientSSLError, "tls_failed"),
     (ssl.SSLError, "tls_failed"),
     (aiohttp.ClientProxyConnectionError, "proxy_failed"),
-    (aiohttp.ClientHttpProxyError, "proxy_failed"),
+    (aiohttp.ClientHttpProxyError, "proxy_refused"),
     (aiohttp.ConnectionTimeoutError, "connect_timeout"),
     (ConnectTimeout, "connect_timeout"),
     (TimeoutError, "timeout"),
@@ -58,6 +59,7 @@ WORDS: tuple[tuple[type[Exception], str], ...] = (
     (ValueError, "bad_url"),
     (RuntimeError, "connect_failed"),
 )
+_WANTS_CREDENTIALS = 407
 CONNECT_WORDS = {
     errno.ECONNREFUSED: "connect_refused",
     errno.ETIMEDOUT: "connect_timeout",
@@ -74,6 +76,8 @@ EXPECTED = (aiohttp.ClientError, BadResponse, OSError, ValueError, RuntimeError,
 def word_of(failure: Exception) -> str:
     cause = _cause(failure)
     told = cause if isinstance(cause, Forbidden) else failure
+    if isinstance(told, aiohttp.ClientHttpProxyError) and told.status == _WANTS_CREDENTIALS:
+        return "proxy_failed"
     word = next((word for kind, word in WORDS if isinstance(told, kind)), "connect_failed")
     number = cause.errno if isinstance(cause, OSError) else None
     return CONNECT_WORDS.get(number or 0, word) if word == "connect_failed" else word
@@ -90,6 +94,8 @@ def explanation_of(failure: Exception) -> str:
             return ""
         case socket.gaierror(strerror=said) | Forbidden(strerror=said):
             return said or ""
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"it answered {status}"
         case OSError(errno=int() as number):
             return os.strerror(number)
         case _:

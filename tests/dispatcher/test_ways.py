@@ -14,7 +14,7 @@ from aiohttp import encode_basic_auth, web
 from consent.model import Endpoint, Header
 from dispatcher.egress import trusting_the_system
 from dispatcher.formats import Payload
-from dispatcher.outcome import Attempted, Delivered
+from dispatcher.outcome import Attempted, Delivered, TryAgain
 from dispatcher.send import Sender
 from tests.builders import NOON, an_endpoint
 
@@ -54,6 +54,8 @@ async def proxied(asked: list[str]) -> AsyncIterator[int]:
         asked.append(f"{method} {target}")
         if login != encode_basic_auth("relay", "hunter2"):
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        elif method == "CONNECT" and target.startswith("down."):
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
         elif method == "CONNECT":
             there, back = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -209,6 +211,15 @@ async def test_the_proxys_fault_is_not_taken_for_the_endpoints(proxy: str, trust
 
     assert answer.error == "proxy_failed"
     assert "wrong" not in f"{answer}"
+
+
+async def test_what_the_proxy_cannot_reach_is_charged_to_the_endpoint(trusting: ssl.SSLContext) -> None:
+    async with proxied([]) as port, Sender(tls=trusting) as sender:
+        proxy = f"http://relay:hunter2@127.0.0.1:{port}"
+        answer = await sent(sender, an_endpoint(url="https://down.invalid/", proxy=proxy))
+
+    assert answer.error == "proxy_refused"
+    assert answer.outcome == TryAgain("proxy_refused: it answered 503")
 
 
 async def test_without_a_proxy_the_guard_still_holds_for_endpoints_with_a_certificate(certificate: str) -> None:
