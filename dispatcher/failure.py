@@ -86,9 +86,7 @@ def word_of(failure: Exception) -> str:
 def explanation_of(failure: Exception) -> str:
     """What tells a customer what to mend. Never an address: who names a URL shall learn nothing about our network."""
     match _cause(failure):
-        case ssl.SSLCertVerificationError(verify_message=said):
-            return said
-        case ssl.SSLError(reason=str() as said):
+        case ssl.SSLCertVerificationError(verify_message=said) | ssl.SSLError(reason=str() as said):
             return said
         case ssl.SSLError():
             return ""

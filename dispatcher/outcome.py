@@ -18,8 +18,8 @@ BACK_PRESSURE = frozenset({429, 502, 503, 504})
 which Standard Webhooks reads as a wish for fewer: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
 OUR_FAULTS = frozenset({"dns_unavailable", "proxy_failed", "no_route", "no_descriptors"})
 """Of the words in failure.py, those that say nothing about the endpoint: our resolver does not answer, our proxy is not
-there or does not know us, this machine has no route at all, this process has no descriptor left. Whoever is in doubt blames the endpoint:
-what is never charged is never given up."""
+there or does not know us, this machine has no route at all, this process has no descriptor left. Whoever is in doubt
+blames the endpoint: what is never charged is never given up."""
 
 _SECONDS = re.compile(r"[0-9]{1,10}")
 

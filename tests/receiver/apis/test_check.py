@@ -1,5 +1,6 @@
 """May I text this number? As a sender asks, over HTTP."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from yarl import URL
 
 from consent.ledger import Store
 from consent.model import Actor, Msisdn, Status
-from receiver.apis.check import MOST_NUMBERS
+from receiver.apis.check import MOST_NUMBERS, msisdns_of
 from receiver.apis.throttle import PER_CALLER
 from tests.builders import ANN, BOB, a_change, a_start, a_stop, an_origin
 from tests.receiver.apis.own_served import FORERUNNER, STRICT, Served, served
@@ -171,6 +172,22 @@ async def test_a_question_that_cannot_be_read_is_a_problem(here: Served, body: b
 
     assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert answer.json["code"] == "malformed"
+
+
+async def test_others_have_their_turn_while_a_long_list_is_read() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await msisdns_of([f"+1 (650) {number}" for number in range(2_000_000, 2_005_000)])
+    counting.cancel()
+
+    assert turns > 5
 
 
 async def test_a_number_that_is_nothing_is_a_problem(here: Served) -> None:
