@@ -152,15 +152,16 @@ class GroupCommit:
             wire.close()  # the next flush looks where the master is by now
 
     async def _send(self, wire: Wire, commands: list[bytes]) -> list[Reply]:
-        if self._required is None:
+        required, trailer = self._required, self._trailer  # another need may be told of meanwhile
+        if required is None:
             return await wire.exchange(commands)
-        answers = await wire.exchange([*commands, *self._trailer])
+        answers = await wire.exchange([*commands, *trailer])
         replies, kept = answers[: len(commands)], answers[-1]
         if isinstance(kept, hiredis.ReplyError):
             wire.close()
             raise StoreUnsafe(f"the store refuses to confirm durability: {kept}")
-        if any(have < need for have, need in zip(kept, self._required, strict=True)):
-            raise StoreUnavailable(f"the flush reached {kept} disks and replicas, {list(self._required)} are required")
+        if any(have < need for have, need in zip(kept, required, strict=True)):
+            raise StoreUnavailable(f"the flush reached {kept} disks and replicas, {list(required)} are required")
         return replies
 
 

@@ -91,6 +91,20 @@ async def test_a_flush_waits_for_the_disk_only_where_that_is_required(own: Insta
         assert calls_of(own.url, "waitaof") == 1
 
 
+@pytest.mark.parametrize("later", [None, (1, 1)])
+async def test_a_flush_is_held_to_what_was_required_when_it_began(
+    own: Installation, later: tuple[int, int] | None
+) -> None:
+    async with committing(own.url) as commit:
+        await put(commit, "the library is there")
+        commit.require((1, 0))
+        answer = put(commit, "first")
+        await asyncio.sleep(0)
+        commit.require(later)
+
+        assert await answer == 2
+
+
 async def test_a_server_that_cannot_confirm_the_disk_is_unsafe(own: Installation) -> None:
     with Redis.from_url(own.url) as redis:
         redis.config_set("appendonly", "no")
