@@ -26,7 +26,7 @@ _SCAN = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrearsPage:
     owed: tuple[Owed, ...]
-    """A few more than asked for, maybe: what waits for one number is not torn apart."""
+    """A few more than asked for, maybe: neither what waits for one number is torn apart, nor a step of the scan."""
     next: str | None
     """The cursor behind them; None where there is nothing more."""
 
@@ -90,13 +90,16 @@ class Arrears:
 
     async def _lanes(self, here: _Place, limit: int, states: Collection[str]) -> tuple[list[Owed], _Place | None]:
         keys, endpoint = self._store.keys[here.partition], EndpointId(here.endpoint)
-        scan, heads = await self._redis.hscan(keys.heads(endpoint), here.scan, count=_SCAN)
+        scan, heads = await self._redis.hscan(keys.heads(endpoint), here.scan, count=min(limit, _SCAN))
+        # Few lanes come in one answer, however many were asked for. A step of a longer scan is not to be torn apart:
+        # once lanes have gone, the same step reaches further, to others that were never shown.
+        is_all = not here.scan and not int(scan)
         lanes = sorted((_digest(msisdn), msisdn, head) for msisdn, head in heads.items())
         found: list[Owed] = []
         for digest, msisdn, head in lanes:
             if digest <= here.last:
                 continue
-            if len(found) >= limit:
+            if is_all and len(found) >= limit:
                 return found, here
             lane = await self._backlog.lane(keys, endpoint, Msisdn(msisdn.decode()), head.decode())
             found += [owed for owed in lane if owed.state in states]

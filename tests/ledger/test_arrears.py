@@ -99,6 +99,22 @@ async def test_what_stays_is_found_though_others_arrive_meanwhile(store: Store, 
     assert len(names(found)) == len(set(names(found)))
 
 
+async def test_what_stays_is_found_though_what_was_shown_is_delivered_meanwhile(store: Store) -> None:
+    keys, many = store.keys[0], [f"1555{number:07}" for number in range(2000)]
+    await store.redis.hset(keys.heads(CRM.id), mapping={number: f"{number}-0 0 0 -" for number in many})
+
+    after, shown = "", set[str]()
+    while True:
+        found = await page(store, after, 50)
+        shown |= (here := {owed.msisdn for owed in found.owed})
+        await store.redis.hdel(keys.heads(CRM.id), *here)
+        if found.next is None:
+            break
+        after = found.next
+
+    assert len(shown) == len(many)
+
+
 async def test_what_came_back_to_life_meanwhile_is_on_no_later_page(store: Store, numbers: list[str]) -> None:
     await bury_all(store)
     first = await page(store, "", 1, "dead")
