@@ -15,13 +15,11 @@ local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT = 1, 2, 3, 4, 5
 local KIND = 7
 local TYPE = {i = 'consent.opted_in', o = 'consent.opted_out'}
 
--- A recipient's own opt-out is claimed for her whenever it comes to light, or the account could undo it; but not one that
--- an opt-in has outlived.
+-- A recipient's own opt-out is claimed for her whenever it comes to light, or the account could undo it.
 local function judged(before, line)
   if not before then return CHANGED end
   if before.status == line.status then
-    local is_claimed = line.status == 'o' and line.actor == 'r' and before.actor ~= 'r' and
-      math.floor(line.at / 1000) > before.in_at
+    local is_claimed = line.status == 'o' and line.actor == 'r' and before.actor ~= 'r'
     return (is_claimed or (line.is_dated and line.at > before.at)) and CONFIRMED or UNCHANGED
   end
   if is_late(before, line) then return OLDER end
@@ -70,7 +68,8 @@ local function amend(line, since, opted_in, is_changed)
   local state, field = unpack_state(table.remove(line.writes)), table.remove(line.writes)
   if opted_in ~= '' and state.in_at == 0 then state.in_at = tonumber(opted_in) end
   if since ~= '' and is_changed then
-    state[line.status == 'o' and 'out_at' or 'in_at'] = tonumber(since)
+    since = math.max(1, tonumber(since)) -- as in `date`
+    state[line.status == 'o' and 'out_at' or 'in_at'] = since
     if line.status == 'o' then redis.call('ZADD', line.optouts, since, line.recipient) end
   end
   line.writes[#line.writes + 1], line.writes[#line.writes + 2] = field, pack_state(state)
