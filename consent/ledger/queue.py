@@ -188,8 +188,9 @@ class Queue:
             attempted,
             ATTEMPTS_KEPT,
         ]
-        if verdict == "bury":
+        if verdict == "bury" or lease.is_replay:
             named += [keys.dead(lease.endpoint), keys.graves(lease.endpoint), keys.given_up(lease.endpoint)]
+        if verdict == "bury":
             reason = record.error if record else ""
             arguments += [_json({"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": reason}), cause]
         reply = await self._store.commit.call("settle", named, arguments)

@@ -157,6 +157,22 @@ async def test_the_last_word_stays_the_last(queue: Queue, replays: Replays, rout
     assert [lease.event for lease in await drained(queue)] == [stop, start, stop]
 
 
+async def test_what_was_given_up_while_its_replay_waited_is_dead_no_more_once_that_arrived(
+    queue: Queue, store: Store, replays: Replays, route: Route
+) -> None:
+    (start,) = await route(a_start(at=NOON))
+    await drained(queue)
+    (stop,) = await route(a_stop(at=NOON + 1))
+    await replay(replays, [start, stop])
+    await bury(queue)
+
+    assert [owed.event for owed in await Backlog(store).dead(CRM.id)] == [stop.id]
+    assert await queue.retry(CRM.id, stop, is_urgent=True) == "behind"
+    assert [lease.event for lease in await drained(queue)] == [start, stop]
+    assert await Backlog(store).dead(CRM.id) == []
+    assert await store.redis.hlen(store.keys_of(ANN).graves(CRM.id)) == 0
+
+
 async def test_first_attempts_go_before_any_replay_but_replayed_opt_outs_before_other_replays(
     queue: Queue, replays: Replays, delivered: Route, route: Route, store: Store
 ) -> None:

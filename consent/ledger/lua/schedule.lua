@@ -115,6 +115,16 @@ local function join_lane(keys, endpoint, recipient, event, mark, at, lease)
   return 'd'
 end
 
+local MARKS = {'1', '0', 'R', 'r'}
+
+-- Whether it waits behind the head of its lane.
+local function is_behind(lane, event)
+  for _, mark in ipairs(MARKS) do
+    if redis.call('LPOS', lane, event .. ' ' .. mark) then return true end
+  end
+  return false
+end
+
 -- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none; and whether
 -- it is filed as tried before, as 1 or 0.
 local function advance_lane(keys, endpoint, recipient, held)

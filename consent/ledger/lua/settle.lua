@@ -1,6 +1,6 @@
 -- settle: end a lease, and say what comes next.
 --   KEYS[1] leased zset  [2] next zset  [3] due zset  [4] heads hash  [5] lane list  [6] unheard zset
---   KEYS[7] attempts stream    then, to bury: [8] dead zset  [9] graves hash  [10] given-up hash
+--   KEYS[7] attempts stream    then, to bury and of a replay: [8] dead zset  [9] graves hash  [10] given-up hash
 --   ARGV[1] endpoint  [2] recipient  [3] lease token  [4] 'done' | 'bury' | 'retry' | 'release'  [5] wait before a retry (ms)
 --   ARGV[6] attempt record, '' for none  [7] attempts to keep
 --   then, to bury: ARGV[8] what to write on the grave  [9] why it was given up
@@ -21,6 +21,8 @@ local function settle(keys, args)
       redis.call('ZADD', keys[8], now_ms(), held.event)
       redis.call('HSET', keys[9], held.event, args[8])
       redis.call('HINCRBY', keys[10], args[9], 1)
+    elseif REPLAYED[held.mark] and redis.call('ZREM', keys[8], held.event) == 1 then -- given up before it was replayed
+      redis.call('HDEL', keys[9], held.event)
     end
     local at, was_tried = advance_lane(lane, args[1], args[2], held)
     return {'ok', tostring(at), was_tried}
