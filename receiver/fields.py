@@ -9,7 +9,7 @@ Any bytes become fields or raise `Refused`. All text that leaves here is encodab
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -41,6 +41,11 @@ _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 # `verify` and `decode` ask one after the other for the fields of the same request; only the last one is remembered.
 @lru_cache(maxsize=1)
 def of(inbound: Inbound) -> Mapping[str, str]:
+    return dict(pairs(inbound))
+
+
+def pairs(inbound: Inbound) -> Sequence[tuple[str, str]]:
+    """As often as each is there, for who must not take the last word of two."""
     body = inbound.body
     if not body or inbound.method in {"GET", "HEAD"}:
         return _query(inbound.query)
@@ -71,7 +76,7 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _query(query: str) -> dict[str, str]:
+def _query(query: str) -> list[tuple[str, str]]:
     if query.isascii():
         return _urlencoded(query)
     try:
@@ -80,28 +85,28 @@ def _query(query: str) -> dict[str, str]:
         raise Refused("the query string is not text") from exc
 
 
-def _urlencoded(raw: str) -> dict[str, str]:
+def _urlencoded(raw: str) -> list[tuple[str, str]]:
     """By hand because the standard one takes four times as long, on the path of every webhook (bench/README.md)."""
     if raw.count("&") >= MAX_FIELDS:
         raise TooLarge(f"more than {MAX_FIELDS} fields")
     # Nearly every escape is the colon of a timestamp, and to undo it first cannot make or break another escape.
     raw = raw.replace("+", " ").replace("%3A", ":")
     has_escapes = "%" in raw
-    fields = {}
+    found = []
     for pair in raw.split("&"):
         name, _, value = pair.partition("=")
         if has_escapes and "%" in pair:
             name, value = _text(unquote_to_bytes(name)), _text(unquote_to_bytes(value))
         if pair:
-            fields[name] = value
-    return fields
+            found.append((name, value))
+    return found
 
 
-def _multipart(body: bytes, content_type: str) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in multipart.parts(body, content_type, at_most=MAX_FIELDS)}
+def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    return [(_text(name), _text(value)) for name, value in multipart.parts(body, content_type, at_most=MAX_FIELDS)]
 
 
-def _json_object(body: bytes) -> dict[str, str]:
+def _json_object(body: bytes) -> list[tuple[str, str]]:
     try:
         value = _JSON.decode(_text(body))
     except (ValueError, RecursionError) as exc:
@@ -111,7 +116,7 @@ def _json_object(body: bytes) -> dict[str, str]:
     if len(value) > MAX_FIELDS:
         raise TooLarge(f"more than {MAX_FIELDS} fields")
     plain = ((_encodable(name), _plain(member)) for name, member in value.items())
-    return {name: text for name, text in plain if text is not None}
+    return [(name, text) for name, text in plain if text is not None]
 
 
 def _plain(member: object) -> str | None:

@@ -99,7 +99,7 @@ def read(inbound: Inbound) -> Request:
         raise Rejected(INVALID_REQUEST)
     given = inbound if inbound.body.strip() else replace(inbound, body=b"")
     document = fields.xml_of(given)
-    return _request(_of_fields(fields.of(given)) if document is None else _of_xml(document))
+    return _request(_of_fields(fields.pairs(given)) if document is None else _of_xml(document))
 
 
 def check_action(request: Request) -> None:
@@ -122,14 +122,14 @@ def check_parameters(request: Request) -> None:
         raise Rejected(CAMPAIGN_MISSING)
 
 
-def _of_fields(given: Mapping[str, str]) -> _Said:
+def _of_fields(given: Iterable[tuple[str, str]]) -> _Said:
     said = _Said()
-    for name, value in given.items():
-        capital = name.strip().upper()
+    for name, value in given:
+        capital, text = name.strip().upper(), value.strip()
         if capital.startswith(_DATA):
-            said.data[capital.removeprefix(_DATA)] = value.strip()
+            said.data[capital.removeprefix(_DATA)] = text
         else:
-            said.plain[capital] = value.strip()
+            _put(said.plain, [(capital, text)])
     return said
 
 

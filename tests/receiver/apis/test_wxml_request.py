@@ -72,6 +72,29 @@ def test_the_documented_form_of_an_unsubscribe_has_no_more_than_that() -> None:
     )
 
 
+@pytest.mark.parametrize("again", ["mobile=16502426056", "MOBILE=16502426056", "Mobile=16502426056&mobile=16502426055"])
+def test_two_numbers_in_fields_are_no_request_for_one_of_them(again: str) -> None:
+    form = f"action=unsubscribe&api_key=k&campaignid=1116&mobile=16502426055&{again}"
+    multipart = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, _, value in (field.partition("=") for field in form.split("&"))
+    )
+    asked = [
+        a_post(form),
+        a_post("", query=form),
+        a_post(f"{multipart}--b--\r\n", content_type="multipart/form-data; boundary=b"),
+    ]
+
+    for inbound in asked:
+        with pytest.raises(Rejected) as rejected:
+            read(inbound)
+        assert rejected.value.args == Rejected(INVALID_REQUEST).args
+
+
+def test_the_same_said_twice_is_said_once() -> None:
+    assert read(a_post("action=unsubscribe&mobile=1&MOBILE=1")) == Request(action="unsubscribe", mobile="1")
+
+
 @pytest.mark.parametrize(
     "inside",
     [
