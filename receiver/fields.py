@@ -33,6 +33,8 @@ JSON_TYPES = frozenset(
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 """A byte order mark, and what people leave before it."""
+_XML_BEGINS = (b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")
+"""All but the first in UTF-16."""
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml\s[^>]*\?>")
 # Numbers stay as they were written: the signature covers their decimal text.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
@@ -64,7 +66,7 @@ def xml_of(inbound: Inbound) -> bytes | None:
     destroys it. https://github.com/tatango/skycore
     """
     body = inbound.body.lstrip(_BLANK)
-    if body[:1] == b"<":
+    if body.startswith(_XML_BEGINS):
         return body
     document = next((value for name, value in of(inbound).items() if name.lower() == "xml"), None)
     # Its declaration names the encoding it once had; the form has decoded it since.

@@ -163,6 +163,8 @@ def test_any_request_has_encodable_fields_or_is_refused(
         (a_multipart(b'Content-Disposition: form-data; name="XML"\r\n\r\n<A/>'), b"<A/>"),
         (a_post(b"xml=%3C%3Fxml+version%3D'1.0'+encoding%3D'ISO-8859-1'%3F%3E%0A%3CA%3E%EA%3C%2FA%3E"),
          "<A>ê</A>".encode()),
+        (a_post("<A/>".encode("utf-16")), "<A/>".encode("utf-16")),
+        (a_post("<A/>".encode("utf-16-be")), "<A/>".encode("utf-16-be")),
         (a_post(b"text=STOP"), None),
     ],
 )  # fmt: skip
