@@ -64,17 +64,19 @@ def basic(authorization: str) -> Secret | None:
 
 
 def prove(credential: Credential, directory: Directory, now: UnixMs) -> Account:
-    """The account. Unauthorised if there is none, or its secret is another; Unverified for a bad signature."""
+    """The account. Unauthorised if there is none, or its secret is another; Unverified for a bad signature, and for one
+    of nobody's: neither the time it takes nor the answer tells which keys exist."""
     account = directory.accounts_by_key.get(credential.key.lower())
     match credential:
         case Secret(secret=secret):
-            # Compared even where there is no such account, so that time does not tell which keys exist.
+            # Also where there is no such account.
             expected = account.api_secret if account else ""
             is_right = hmac.compare_digest(secret.encode("utf-8", "replace"), expected.encode()) and bool(expected)
         case Signature(fields=fields):
-            is_right = account is not None and bool(account.signature_secret)
-            if account is not None and is_right:
-                _verify(fields, account, now)
+            if account is None or not account.signature_secret:
+                raise Unverified("no account of this api_key has a signature secret")
+            _verify(fields, account, now)
+            is_right = True
         case KeyAlone(key=key):
             expected = account.api_key if account else ""
             is_right = hmac.compare_digest(key.encode("utf-8", "replace"), expected.encode())

@@ -112,7 +112,7 @@ async def test_wrong_credentials_are_status_4(here: Served, credentials: str) ->
 
 async def test_an_account_without_a_secret_is_closed_to_everybody(store: Store) -> None:
     async with served(store, account=Account(id=ACME, api_key="abcd1234")) as here:
-        assert (await here.get(f"{QUERY}?api_key=abcd1234&sig=x&timestamp=1")).problem == (401, "4")
+        assert (await here.get(f"{QUERY}?api_key=abcd1234&sig=x&timestamp=1")).problem == (401, "14")
         assert (await here.get(QUERY, authorization="Basic YWJjZDEyMzQ6")).problem == (401, "4")
 
 
