@@ -5,6 +5,7 @@ aiohttp's low-level server: a path is looked up in a table. An Application's rou
 """
 
 import asyncio
+import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ KEEP_ALIVE_S = 620.0
 """How long a connection may be silent, and half a request's head unfinished: longer than the proxies in front keep one
 that they may use again, or they would send a request where we hang up just then. Google's load balancers do for 600 s:
 https://cloud.google.com/load-balancing/docs/https#timeouts_and_retries"""
+_ORIGIN = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _MAX_BODY = 1024 * 1024
 
 
@@ -48,8 +50,14 @@ async def metrics(_: web.BaseRequest) -> web.Response:
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
+def target_of(request: web.BaseRequest) -> str:
+    """Path and query as they were sent. Who takes us for a proxy sends the whole URL, which is to be understood:
+    https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2"""
+    return _ORIGIN.sub("", request.raw_path, count=1)
+
+
 async def answer(request: web.BaseRequest, routes: Routes) -> web.StreamResponse:
-    handler = routes.get(request.raw_path.partition("?")[0])
+    handler = routes.get(target_of(request).partition("?")[0])
     if handler is None:
         raise web.HTTPNotFound(text="there is nothing at this address\n")
     if request.method not in {"GET", "HEAD"}:

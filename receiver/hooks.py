@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from config.clock import system_clock
+from config.probes import target_of
 from config.tracing import Traces
 from consent.errors import ConsentError
 from consent.model import Source, UnixMs
@@ -59,7 +60,7 @@ class Hooks:
 
     async def answer(self, request: web.BaseRequest) -> web.Response | None:
         """For a request that aiohttp has read. None where it is for somebody else."""
-        address = _ADDRESS.fullmatch(request.raw_path)
+        address = _ADDRESS.fullmatch(target_of(request))
         if address is None:
             return None
         path, token = address.groups()

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from config.probes import welcome_body
+from config.probes import target_of, welcome_body
 from consent.errors import Refused, TooLarge
 from receiver.codecs import HEADERS
 from receiver.inbound import Inbound
@@ -21,7 +21,7 @@ async def inbound_of(request: web.BaseRequest, *, max_body: int, patience: float
     await welcome_body(request)
     return Inbound(
         method=request.method,
-        query=request.raw_path.partition("?")[2],
+        query=target_of(request).partition("?")[2],
         content_type=request.headers.get("Content-Type", ""),
         body=await _body(request, max_body, patience),
         headers=tuple((name, ", ".join(request.headers.getall(name))) for name in HEADERS if name in request.headers),

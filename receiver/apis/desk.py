@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 
 from config.fields import Network
+from config.probes import target_of
 from config.tracing import Traces
 from consent.errors import ConsentError
 from receiver.answers import response
@@ -42,7 +43,7 @@ class Desk:
     async def answer(self, request: web.BaseRequest) -> web.Response | None:
         """None where no route has this path."""
         # One published sample of the provider's calls "//sc/us/alert/…".
-        path = _SLASHES.sub("/", request.raw_path.partition("?")[0])
+        path = _SLASHES.sub("/", target_of(request).partition("?")[0])
         route = next((route for route in self._routes if route.path.fullmatch(path)), None)
         if route is None:
             return None

@@ -271,8 +271,18 @@ async def test_what_did_not_come_whole_is_not_recorded(port: int, ledger: Ledger
     assert len(await recorded(ledger)) == 1
 
 
-@pytest.mark.parametrize("target", [f"{PATH}/", f"/{PATH}", f"/hooks//{NEXMO.token}", f"/{PATH}//?extra=1"])
-async def test_a_slash_too_many_costs_no_opt_out(port: int, ledger: Ledger, target: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{PATH}/",
+        f"/{PATH}",
+        f"/hooks//{NEXMO.token}",
+        f"/{PATH}//?extra=1",
+        f"http://relay.example.com{PATH}",
+        f"HTTPS://relay.example.com:8443/{PATH}?extra=1",
+    ],
+)
+async def test_another_way_to_write_the_address_costs_no_opt_out(port: int, ledger: Ledger, target: str) -> None:
     async with connected(port) as client:
         client.send(a_post(a_form(), target=target))
 
