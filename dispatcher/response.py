@@ -23,6 +23,7 @@ MOST_LINES = 128
 
 _START = b"HTTP/1."
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
+_LONGEST_END = 3
 _HEAD = re.compile(
     rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n"
     rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[^\r\n\0]*\r?\n)*)\r?\n"
@@ -59,26 +60,24 @@ class Head(NamedTuple):
 class Reader:
     """Of one response: `feed` until it says that there is no more to read. Once `head` is there, there is an answer."""
 
-    __slots__ = ("_body", "_bytes_of_body", "_unread", "beginning", "head", "is_in_step")
+    __slots__ = ("_body", "_bytes_of_body", "_skipped", "_unread", "beginning", "head", "is_in_step")
 
     def __init__(self) -> None:
         self.head: Head | None = None
         self.is_in_step = False
         self.beginning = b""
         self._unread = b""
+        self._skipped = 0
         self._body: _Octets | _Chunks | None = None
         self._bytes_of_body = 0
 
     def feed(self, data: bytes) -> bool:
         """Whether that was all, or all that is going to be read."""
         if self._body is None or self.head is None:
-            data = self._unread + data if self._unread else data
-            found = _read_final_head(data)
+            found = self._read_final_head(data)
             if found is None:
-                self._unread = data
                 return False
-            self.head, end = found
-            data, self._unread = data[end:], b""
+            self.head, data = found
             framing = self.head.framing
             # Nearly every answer is whole in one piece.
             if isinstance(framing, Length) and framing.octets == len(data) <= READ_BYTES:
@@ -100,22 +99,26 @@ class Reader:
         self.is_in_step = self.head.keeps_connection and not surplus
         return True
 
-
-def _read_final_head(data: bytes) -> tuple[Head, int] | None:
-    """The first head that is not of a 1xx response, and where it ends; None if that is still to come."""
-    begin = 0
-    while True:
-        if data[begin : begin + len(_START)] != _START[: len(data) - begin]:
-            raise BadResponse
-        found = _END_OF_HEAD.search(data, begin, LONGEST_HEAD)
-        if found is None:
-            if len(data) >= LONGEST_HEAD:
+    def _read_final_head(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The first head that is not of a 1xx response, and what is behind it; None if that is still to come. Nothing
+        is looked at twice, or who sends byte by byte would cost us a core."""
+        seen = max(len(self._unread) - _LONGEST_END, 0)
+        data = self._unread + data if self._unread else data
+        while True:
+            if data[: len(_START)] != _START[: len(data)]:
                 raise BadResponse
-            return None
-        head = read_head(data[begin : found.end()])
-        if head.status >= 200 or head.status == _SWITCHING_PROTOCOLS:
-            return head, found.end()
-        begin = found.end()
+            found = _END_OF_HEAD.search(data, seen, LONGEST_HEAD - self._skipped)
+            if found is None:
+                if self._skipped + len(data) >= LONGEST_HEAD:
+                    raise BadResponse
+                self._unread = data
+                return None
+            head = read_head(data[: found.end()])
+            data, seen = data[found.end() :], 0
+            if head.status >= 200 or head.status == _SWITCHING_PROTOCOLS:
+                self._unread = b""
+                return head, data
+            self._skipped += found.end()
 
 
 # Within one second a server's heads are the same.
@@ -214,11 +217,11 @@ class _Chunks:
         return self._read_trailers()
 
     def _read_size(self) -> bool:
+        if b"\n" not in self._unread:
+            return False
         found = _CHUNK_SIZE.match(self._unread)
         if found is None:
-            if b"\n" in self._unread:
-                raise BadResponse
-            return False
+            raise BadResponse
         size = int(found[1], 16)
         self._unread = self._unread[found.end() :]
         self._in_chunk = size + 2 if size else 0

@@ -160,6 +160,18 @@ def test_all_heads_together_are_so_long_and_no_longer() -> None:
     assert read(one * (LONGEST_HEAD // len(one) + 1)) is None
 
 
+def test_each_head_is_read_once_however_slowly_they_come() -> None:
+    def looks() -> int:
+        told = read_head.cache_info()
+        return told.hits + told.misses
+
+    reader, before = Reader(), looks()
+    for byte in b"HTTP/1.1 100 \r\n\r\n" * 500 + b"HTTP/1.1 204 \r\n\r\n":
+        reader.feed(bytes((byte,)))
+
+    assert (reader.is_in_step, looks() - before) == (True, 501)
+
+
 def test_an_endless_line_is_refused_before_it_ends() -> None:
     assert read(b"HTTP/1.1 200 OK\r\nX: " + b"a" * LONGEST_HEAD) is None
 
