@@ -9,9 +9,10 @@ from collections.abc import Mapping
 MOST = 32
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.5 allows more, which proxies and logs between us and there may not.
-_VALUE = re.compile(r"[!-~]([ \t!-~]{0,4094}[!-~])?")
+_VALUE = re.compile(r"[!-~]([ -~]{0,4094}[!-~])?")
 _OURS = frozenset(
     {
+        "accept",
         "accept-encoding",
         "connection",
         "date",
@@ -19,9 +20,11 @@ _OURS = frozenset(
         "host",
         "keep-alive",
         "te",
+        "traceparent",
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "user-agent",
         "via",
     }
 )
