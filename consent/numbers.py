@@ -22,6 +22,15 @@ _E164 = re.compile(r"\+?([1-9][0-9]{6,14})")
 _LONGEST_NAME = 11
 """An alphanumeric sender has at most 11 characters: https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id"""
 
+_NAME = re.compile(
+    r"""
+    [^\W\d]\+?[0-9]{7}                # letters run into the digits: user4155552671
+    | \A(?!sips?:)[a-z][\w.+-]*:      # an id of another channel: messenger:123456789012345
+    | \A(?!(?:sips?:)?\+?[0-9])[^@]*@ # somebody's address, unless it begins with a number, as 16502426055@c.us
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Whose digits are nobody's number."""
 _IN_WORDS = re.compile(r"(?<![0-9])[1-9][0-9]{6,14}(?![0-9])")
 
 
@@ -61,7 +70,8 @@ def _written(raw: str) -> Recipient:
 def _read(text: str) -> Recipient:
     digits = "".join(filter(str.isdecimal, text))
     has_letters = any(map(str.isalpha, text))
-    if len(digits) >= 7 and not (has_letters and len(text) <= _LONGEST_NAME):
+    is_name = has_letters and (len(text) <= _LONGEST_NAME or _NAME.search(text) is not None)
+    if len(digits) >= 7 and not is_name:
         if found := _E164.fullmatch(_dialled(text)):
             return Recipient(msisdn=Msisdn(found[1]), is_odd=False)
         if has_letters and len(runs := _IN_WORDS.findall(text)) == 1:

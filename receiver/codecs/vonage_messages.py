@@ -16,7 +16,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, text_of, texts
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same
-from receiver.codecs.needed import needed
+from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
 from receiver.signature import check_age
@@ -26,6 +26,8 @@ HEADERS = ("authorization",)
 _RETRY_AFTER_SECONDS = 5
 """The provider's own first wait: 5 s, doubling to 15 min, for 24 h. Only 429 and 5xx are sent again.
 https://api.support.vonage.com/hc/en-us/articles/360028543292"""
+_WITHOUT_NUMBERS = frozenset({"messenger", "instagram"})
+"""Channels whose ids are digits and no phone numbers."""
 _MEDIA = ("image", "video", "audio", "file", "vcard")
 
 
@@ -70,7 +72,7 @@ def reply(error: ConsentError | None) -> Reply:
 
 
 def _message(told: Document, said: dict[str, str]) -> TextReceived:
-    numbers = {"from": _number(told, "from"), "to": _number(told, "to")}
+    numbers = {"from": _person(told, said, "from"), "to": _number(told, "to")}
     content = inside(told, "message", "content")
     type_ = said.get("message_type") or text_of(content.get("type"))
     keyword = text_of(inside(told, "sms").get("keyword"))
@@ -84,7 +86,7 @@ def _message(told: Document, said: dict[str, str]) -> TextReceived:
     return TextReceived(
         identity=said.get("message_uuid") or digest_of((*numbers.values(), text, said.get("timestamp", ""))),
         sender=needed(numbers, "from"),
-        to=needed(numbers, "to"),
+        to=place(numbers, "to", text),
         text=text,
         occurred_at=stamp(said.get("timestamp", "")),
         kind="mms" if type_ in _MEDIA else "text",
@@ -94,7 +96,7 @@ def _message(told: Document, said: dict[str, str]) -> TextReceived:
 
 def _receipt(told: Document, said: dict[str, str]) -> ReceiptReported:
     """`to` is the recipient here too: of the message that the company sent. One message gets several statuses."""
-    recipient = _number(told, "to")
+    recipient = _person(told, said, "to")
     named = said.get("message_uuid") or digest_of((recipient, said.get("timestamp", "")))
     error = texts(inside(told, "error"))
     return ReceiptReported(
@@ -104,6 +106,13 @@ def _receipt(told: Document, said: dict[str, str]) -> ReceiptReported:
         fields={name: text for name, text in said.items() if name != "to"}
         | {f"error.{name}": text for name, text in error.items()},
     )
+
+
+def _person(told: Document, said: dict[str, str], name: str) -> str:
+    """With the channel in front where it knows no numbers: digits alone would be taken for somebody's."""
+    number = _number(told, name)
+    channel = said.get("channel") or text_of(inside(told, name).get("type"))
+    return f"{channel}:{number}" if number and channel in _WITHOUT_NUMBERS else number
 
 
 def _number(told: Document, name: str) -> str:

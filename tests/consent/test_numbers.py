@@ -37,6 +37,9 @@ SEPARATED = st.text(alphabet="0123456789+-() ./;=xoe:tlspac٠١２", max_size=40
         "\u202a+1 650\u00a0242\u20116055\u202c",
         "16502426055 (mobile)",
         "reply from 16502426055 by mail",
+        "sip:+16502426055@sbc.example.com",
+        "16502426055@c.us",
+        "+16502426055/TYPE=PLMN@mms.example.com",
     ],
 )
 def test_one_recipient_has_one_spelling(raw: str) -> None:
@@ -95,7 +98,12 @@ def test_a_number_that_a_library_calls_invalid_is_not_odd(raw: str) -> None:
         ("ABC1234567", "ABC1234567"),
         ("+1-800-FLOWERS", "+1-800-FLOWERS"),
         ("messenger:10158467291234567", "messenger:10158467291234567"),
+        ("messenger:123456789012345", "messenger:123456789012345"),
         ("hotel:12345", "hotel:12345"),
+        ("john4155552671@example.com", "john4155552671@example.com"),
+        ("ann.16502426055@example.com", "ann.16502426055@example.com"),
+        ("user4155552671", "user4155552671"),
+        ("client:agent16502426055x", "client:agent16502426055x"),
         ("Anonymous", "Anonymous"),
         ("+", "+"),
         ("a\ud800b\x00c", "abc"),

@@ -11,6 +11,7 @@ import pytest
 
 from consent.errors import Refused, StoreUnavailable, Unverified
 from consent.model import Millis, UnixMs
+from consent.numbers import recipient
 from receiver.codecs import vonage_messages
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
@@ -274,16 +275,26 @@ def test_what_a_button_or_a_list_says_is_what_she_said(tapped: dict[str, object]
     assert the_text(a_post(text=None, channel="whatsapp", **tapped)).text == "STOP"
 
 
-def test_a_sender_on_a_channel_without_numbers_is_known_by_an_id() -> None:
-    assert the_text(a_post(**{"from": {"type": "messenger", "id": "0123456789012345"}})).sender == "0123456789012345"
+@pytest.mark.parametrize(
+    "said",
+    [{"from": {"type": "messenger", "id": "123456789012345"}}, {"from": "123456789012345", "channel": "messenger"}],
+)
+def test_a_sender_on_a_channel_without_numbers_is_nobodys_number(said: dict[str, object]) -> None:
+    who = recipient(the_text(a_post(**said)).sender)
+
+    assert who == ("messenger:123456789012345", True)
 
 
 @pytest.mark.parametrize(
-    "damage", [{"from": None}, {"to": " "}, {"from": {}}, {"to": None, "status": "read", "text": None}]
+    "damage", [{"from": None}, {"to": " ", "text": None}, {"from": {}}, {"to": None, "status": "read", "text": None}]
 )
-def test_a_message_from_nobody_or_to_nobody_is_refused(damage: dict[str, object]) -> None:
+def test_a_message_from_nobody_or_to_nobody_and_empty_is_refused(damage: dict[str, object]) -> None:
     with pytest.raises(Refused):
         vonage_messages.decode(a_post(**damage))
+
+
+def test_a_stop_is_read_wherever_it_went() -> None:
+    assert the_text(a_post(to=" ")).to == ""
 
 
 def test_what_is_said_in_the_query_is_not_read() -> None:
