@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from consent.locales import DEFAULT_PACKS
 from consent.model import CampaignId
+from consent.reactions import is_reaction
 from consent.rules import (
     Help,
     NamedCampaigns,
@@ -69,10 +70,6 @@ _CLAUSE_END = re.compile(rf"{_SENTENCE_END.pattern}|[,;，；、—]|[:：](?=\s
 _QUOTE = re.compile(r'["“”„«»]')
 _QUOTES = ' "“”„«»'
 
-# An iPhone sends a reaction as a text that quotes ours, and ours often ends in "STOP".
-# https://www.ithinkdiff.com/apple-take-credit-emoji-reactions-android/
-_REACTION = re.compile(r"\s*(?:Liked|Loved|Disliked|Laughed at|Emphasi[sz]ed|Questioned) “.*”\s*", re.DOTALL)
-
 
 def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
     words = words_of(text)
@@ -80,7 +77,7 @@ def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
     known = rules.exact.get(said)
     if known is not None:
         return known
-    if rules.triggers.isdisjoint(words) or _REACTION.fullmatch(text):
+    if rules.triggers.isdisjoint(words) or is_reaction(text):
         return _OTHER
     return (
         _about_one_campaign(words, rules, aliases)
