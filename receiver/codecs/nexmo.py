@@ -14,7 +14,7 @@ from consent.model import Source, UnixMs
 from receiver import fields, signature
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
-from receiver.codecs.needed import needed
+from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextPart, TextReceived
 
@@ -48,6 +48,8 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     if inbound.is_visit:
         return ()
     given = fields.of(inbound)
+    if not all(map(str.strip, given.values())):
+        given = {name: value for name, value in given.items() if value.strip()}
     if given.get("status") and given.get("messageId") and not given.get("text"):
         return (_receipt(given),)
     return (_part(given) if _is_part(given) else _text(given),)
@@ -59,11 +61,12 @@ def reply(error: ConsentError | None) -> Reply:
 
 def _text(given: Mapping[str, str]) -> TextReceived:
     is_binary = given.get("type") == "binary" or bool(given.get("data") or given.get("udh"))
+    text = given.get("text") or ("" if is_binary else given.get("keyword", ""))
     return TextReceived(
         identity=_identity(given),
         sender=needed(given, "msisdn"),
-        to=needed(given, "to"),
-        text=given.get("text") or ("" if is_binary else given.get("keyword", "")),
+        to=place(given, "to", text),
+        text=text,
         occurred_at=stamp(given.get("message-timestamp", "")),
         kind="binary" if is_binary else "text",
         extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},
@@ -74,7 +77,7 @@ def _part(given: Mapping[str, str]) -> TextPart:
     return TextPart(
         identity=_identity(given),
         sender=needed(given, "msisdn"),
-        to=needed(given, "to"),
+        to=given.get("to", "").strip(),
         text=given["text"],
         occurred_at=stamp(given.get("message-timestamp", "")),
         reference=given.get("concat-ref", ""),

@@ -13,7 +13,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
-from receiver.codecs.needed import needed
+from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
 from receiver.signature import check_age
@@ -77,7 +77,7 @@ def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived
     return TextReceived(
         identity=said.get("id") or digest_of((said.get("from", ""), said.get("to", ""), text, when)),
         sender=needed(said, "from"),
-        to=needed(said, "to"),
+        to=place(said, "to", text),
         text="" if kind == "binary" else text,
         occurred_at=stamp(when),
         kind=kind,

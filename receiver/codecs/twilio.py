@@ -14,7 +14,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.form import pairs_of, query_of
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
-from receiver.codecs.needed import needed
+from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 
@@ -96,7 +96,7 @@ def _text(given: Mapping[str, str]) -> TextReceived:
     return TextReceived(
         identity=named or digest_of(given.get(name, "") for name in _TELLING),
         sender=needed(given, "From"),
-        to=needed(given, "To"),
+        to=place(given, "To", given.get("Body", "")),
         text=given.get("Body", ""),
         occurred_at=None,
         kind="mms" if given.get("NumMedia", "0") not in {"", "0"} else "text",

@@ -263,10 +263,24 @@ def test_a_text_that_has_a_status_is_a_text() -> None:
     assert the_text(a_form(status="delivered")).text == "STOP"
 
 
-@pytest.mark.parametrize("missing", ["msisdn", "to"])
-def test_a_text_from_nobody_or_to_nobody_is_refused(missing: str) -> None:
+@pytest.mark.parametrize(("damage", "missing"), [({"msisdn": " "}, "msisdn"), ({"to": " ", "text": " "}, "to")])
+def test_a_text_from_nobody_or_to_nobody_and_empty_is_refused(damage: dict[str, str], missing: str) -> None:
     with pytest.raises(Refused, match=missing):
-        nexmo.decode(a_form(**{missing: " "}))
+        nexmo.decode(a_form(**damage))
+
+
+def test_a_stop_is_read_wherever_it_went() -> None:
+    stop = the_text(a_form(to=" "))
+
+    assert (stop.text, stop.to) == ("STOP", "")
+
+
+@pytest.mark.parametrize(
+    "blank", [{"concat_part": "%20"}, {"status": "%20%20"}, {"data": "%E2%80%83"}, {"keyword": "+"}, {"udh": "%09"}]
+)
+def test_a_blank_parameter_is_an_absent_one(blank: dict[str, str]) -> None:
+    """A signature does not cover those: with one more, a request of before would be another one."""
+    assert the_text(a_form(**blank)) == the_text(a_form())
 
 
 def test_an_empty_post_is_refused() -> None:

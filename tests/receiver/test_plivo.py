@@ -265,10 +265,14 @@ def test_each_status_of_a_message_is_a_receipt_of_its_own() -> None:
     assert len({sent.identity, delivered.identity, unnamed.identity}) == 3
 
 
-@pytest.mark.parametrize("missing", ["From", "To"])
-def test_a_text_from_nobody_or_to_nobody_is_refused(missing: str) -> None:
+@pytest.mark.parametrize(("damage", "missing"), [({"From": " "}, "From"), ({"To": " ", "Text": " "}, "To")])
+def test_a_text_from_nobody_or_to_nobody_and_empty_is_refused(damage: dict[str, str], missing: str) -> None:
     with pytest.raises(Refused, match=missing):
-        plivo.decode(a_form(**{missing: " "}))
+        plivo.decode(a_form(**damage))
+
+
+def test_a_stop_is_read_wherever_it_went() -> None:
+    assert the_text(a_form(To=" ")).to == ""
 
 
 def test_only_what_will_do_later_is_asked_for_again() -> None:

@@ -245,7 +245,7 @@ def test_a_message_without_an_id_is_known_by_what_it_says() -> None:
     "damage",
     [
         {"from": None},
-        {"to": " "},
+        {"to": " ", "body": " "},
         {"type": "mo_unheard_of"},
         {"type": None},
         {"type": "recipient_delivery_report_sms"},
@@ -255,6 +255,10 @@ def test_a_message_without_an_id_is_known_by_what_it_says() -> None:
 def test_what_sinch_does_not_send_is_refused(damage: dict[str, object]) -> None:
     with pytest.raises(Refused):
         sinch.decode(a_post(**damage))
+
+
+def test_a_stop_is_read_wherever_it_went() -> None:
+    assert the_text(a_post(to=" ")).to == ""
 
 
 def test_what_is_said_in_the_query_is_not_read() -> None:

@@ -242,10 +242,14 @@ def test_a_text_that_has_a_status_is_a_text(status: str) -> None:
     assert the_text(a_form(SmsStatus=status)).text == "STOP"
 
 
-@pytest.mark.parametrize("missing", ["From", "To"])
-def test_a_text_from_nobody_or_to_nobody_is_refused(missing: str) -> None:
+@pytest.mark.parametrize(("damage", "missing"), [({"From": " "}, "From"), ({"To": " ", "Body": " "}, "To")])
+def test_a_text_from_nobody_or_to_nobody_and_empty_is_refused(damage: dict[str, str], missing: str) -> None:
     with pytest.raises(Refused, match=missing):
-        twilio.decode(a_form(**{missing: " "}))
+        twilio.decode(a_form(**damage))
+
+
+def test_a_stop_is_read_wherever_it_went() -> None:
+    assert the_text(a_form(To=" ")).to == ""
 
 
 def test_more_fields_than_twilio_ever_sends_are_too_many() -> None:
