@@ -10,16 +10,18 @@ from urllib.parse import urlsplit
 
 from config.settings import Settings
 from config.urls import without_secrets
-from consent.ledger import Backlog, Health, Queue, Store
+from consent.directory import Directory
+from consent.ledger import Backlog, Health, Store
+from consent.ledger.registry import Amended
 from consent.model import AccountId, CampaignId, Endpoint, Millis, UnixMs
 from console import judging
 from console.desk import Desk
 from console.endpoints import EndpointLine, known_of, line_of
 from console.hastening import hastened
 from console.judging import Table
-from console.lookup import endpoint_meant
+from console.lookup import account_meant, endpoint_meant
 from console.moments import moment
-from console.refusals import NoSuch, Taken
+from console.refusals import Taken
 from console.registering import Removed, is_declared
 from console.rotation import rotated
 from console.trial import Trial, attempted
@@ -54,53 +56,51 @@ class Rotated:
 
 async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool, hint: str = "change that one") -> Added:
     """One that is replaced keeps its secret, unless it brings another, and what it is owed."""
-    async with desk.writing() as store:
-        registry = desk.registry(store)
-        directory = await registry.directory()
+
+    def added(directory: Directory) -> Amended[Endpoint]:
+        account_meant(directory, new.account)
         known = directory.endpoints.get(new.id)
         if known is not None and not may_replace:
             raise Taken(f"endpoint {new.id} exists already: {hint}, or choose another name")
-        await registry.put(_with_secrets(new, known, new_secret))
+        return Amended(_with_secrets(new, known, new_secret), known)
+
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        known = (await registry.amend(added)).before
         await desk.note(store, "endpoint.changed" if known else "endpoint.added", new.id)
+        campaigns = (await registry.directory()).campaigns
     is_used = not (new.secrets or known)
     return Added(
         endpoint=new.id,
         url=without_secrets(new.url),
         secret=_to_hand_over(new_secret) if is_used else "",
         public_key=public_key(new_secret) if is_used else None,
-        warning=".\n".join(caveats(new, directory.campaigns, desk.settings)),
+        warning=".\n".join(caveats(new, campaigns, desk.settings)),
     )
 
 
 async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> EndpointLine:
     """It keeps its secrets, what it is owed, and whether it is disabled."""
 
-    before: Endpoint | None = None
-
-    def changed(known: Endpoint) -> Endpoint:
-        nonlocal before
-        before = known
-        return _keeping(judging.endpoint(judging.patched(judging.table_of(known), patch)), known)
+    def changed(directory: Directory) -> Amended[Endpoint]:
+        known = endpoint_meant(directory, name)
+        return Amended(_keeping(judging.endpoint(judging.patched(judging.table_of(known), patch)), known), known)
 
     async with desk.writing() as store:
-        registry = desk.registry(store)
-        meant = endpoint_meant(await registry.directory(), name)
-        done = await registry.revise(Endpoint, meant.id, changed)
-        if done is None:
-            raise NoSuch(f"endpoint {meant.id} was removed meanwhile")
-        if done != before:
-            await desk.note(store, "endpoint.changed", meant.id, fields=sorted(patch))
-        return await _line(store, replace(done, disabled=meant.disabled), now)
+        done = await desk.registry(store).amend(changed)
+        if done.row != done.before:
+            await desk.note(store, "endpoint.changed", done.row.id, fields=sorted(patch))
+        return await _line(store, done.row, now)
 
 
 async def rotate(desk: Desk, name: str, new_secret: str, *, now: UnixMs, grace: Millis) -> Rotated:
+    def changed(directory: Directory) -> Amended[Endpoint]:
+        known = endpoint_meant(directory, name)
+        return Amended(rotated(known, new_secret, now=now, grace=grace), known)
+
     async with desk.writing() as store:
-        registry = desk.registry(store)
-        meant = endpoint_meant(await registry.directory(), name)
-        endpoint = await registry.revise(Endpoint, meant.id, lambda e: rotated(e, new_secret, now=now, grace=grace))
-        if endpoint is None:
-            raise NoSuch(f"endpoint {meant.id} was removed meanwhile")
-        await desk.note(store, "endpoint.secret_rotated", meant.id, grace_ms=grace)
+        endpoint = (await desk.registry(store).amend(changed)).row
+        await desk.note(store, "endpoint.secret_rotated", endpoint.id, grace_ms=grace)
     return Rotated(
         endpoint=endpoint.id,
         secret=_to_hand_over(new_secret),
@@ -111,14 +111,13 @@ async def rotate(desk: Desk, name: str, new_secret: str, *, now: UnixMs, grace: 
 
 
 async def remove(desk: Desk, name: str) -> Removed:
-    """What it was owed goes with it."""
+    """What it was owed goes with it; should we not come to that, a dispatcher sees to it."""
     async with desk.writing() as store:
         registry = desk.registry(store)
-        endpoint = endpoint_meant(await registry.directory(), name)
+        endpoint = await registry.dismiss(lambda directory: endpoint_meant(directory, name))
         depth = await Backlog(store).depth(endpoint.id)
-        await registry.remove(endpoint)
-        await Queue(store).purge(endpoint.id)
         await desk.note(store, "endpoint.removed", endpoint.id, owed=depth.owed, dead=depth.dead)
+        await registry.purge(endpoint.id)
     return Removed(removed=endpoint.id, still_declared=is_declared(desk.settings, endpoint))
 
 
@@ -167,7 +166,14 @@ def _with_secrets(new: Endpoint, known: Endpoint | None, new_secret: str) -> End
 
 
 def _keeping(new: Endpoint, known: Endpoint) -> Endpoint:
-    return replace(new, secrets=known.secrets, retiring=known.retiring, declared_secret=known.declared_secret)
+    """What nobody says by changing or replacing it."""
+    return replace(
+        new,
+        secrets=known.secrets,
+        retiring=known.retiring,
+        declared_secret=known.declared_secret,
+        disabled=known.disabled,
+    )
 
 
 def _to_hand_over(secret: str) -> str:

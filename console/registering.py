@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from config.settings import Settings
 from consent.directory import Directory
+from consent.ledger.registry import Amended
 from consent.model import Account, Campaign, Endpoint, Source
 from console import judging
 from console.desk import Desk
 from console.judging import Table
 from console.lookup import account_meant, campaign_meant, source_name, source_named
-from console.refusals import NoSuch, Taken
+from console.refusals import Taken
 
 Row = Account | Campaign | Source
 RowT = TypeVar("RowT", Account, Campaign, Source)
@@ -31,34 +32,32 @@ class Removed:
 
 async def add(desk: Desk, row: Row, *, may_replace: bool = False, hint: str = "change that one") -> None:
     """Taken where it is there already; a campaign that a webhook discovered is filled in."""
-    async with desk.writing() as store:
-        registry = desk.registry(store)
-        directory = await registry.directory()
+
+    def added(directory: Directory) -> Amended[Row]:
         if not isinstance(row, Account):
             account_meant(directory, row.account)
         known = _known(row, directory)
-        is_new = known is None or (isinstance(known, Campaign) and known.discovered)
-        if not is_new and not may_replace:
+        if not _is_new(known) and not may_replace:
             raise Taken(f"{_KIND[type(row)]} {_name(row)} exists already: {hint}")
         _ensure_own(row, directory)
-        await registry.put(row)
-        await desk.note(store, f"{_KIND[type(row)]}.{'added' if is_new else 'changed'}", _name(row))
+        return Amended(row, known)
+
+    async with desk.writing() as store:
+        done = await desk.registry(store).amend(added)
+        word = "added" if _is_new(done.before) else "changed"
+        await desk.note(store, f"{_KIND[type(row)]}.{word}", _name(row))
 
 
 async def change_account(desk: Desk, name: str, patch: Table) -> Account:
-    return await _change(desk, Account, lambda directory: account_meant(directory, name), patch, judging.account)
+    return await _change(desk, lambda directory: account_meant(directory, name), patch, judging.account)
 
 
 async def change_campaign(desk: Desk, account: str, name: str, patch: Table) -> Campaign:
-    return await _change(
-        desk, Campaign, lambda directory: campaign_of(directory, account, name), patch, judging.campaign
-    )
+    return await _change(desk, lambda directory: campaign_of(directory, account, name), patch, judging.campaign)
 
 
 async def change_source(desk: Desk, account: str, name: str, patch: Table) -> Source:
-    return await _change(
-        desk, Source, lambda directory: source_named(directory, f"{account}/{name}"), patch, judging.source
-    )
+    return await _change(desk, lambda directory: source_named(directory, f"{account}/{name}"), patch, judging.source)
 
 
 async def remove_account(desk: Desk, name: str) -> Removed:
@@ -107,40 +106,29 @@ def is_declared(settings: Settings, row: Row | Endpoint) -> bool:
             return any(f"{table.account}/{table.id}" == row.id for table in settings.endpoints)
 
 
-async def _change(
-    desk: Desk,
-    kind: type[RowT],
-    meant: Callable[[Directory], RowT],
-    patch: Table,
-    judge: Callable[[Table], RowT],
-) -> RowT:
+async def _change(desk: Desk, meant: Callable[[Directory], RowT], patch: Table, judge: Callable[[Table], RowT]) -> RowT:
+    def changed(directory: Directory) -> Amended[RowT]:
+        known = meant(directory)
+        row = judge(judging.patched(judging.table_of(known), patch))
+        _ensure_own(row, directory)
+        return Amended(row, known)
+
     async with desk.writing() as store:
-        registry = desk.registry(store)
-        directory = await registry.directory()
-        row = before = meant(directory)
-        _ensure_own(judge(judging.patched(judging.table_of(row), patch)), directory)
-
-        def changed(now: RowT) -> RowT:
-            nonlocal before
-            before = now
-            return judge(judging.patched(judging.table_of(now), patch))
-
-        done = await registry.revise(kind, _name(row), changed)
-        if done is None:
-            raise NoSuch(f"{_KIND[kind]} {_name(row)} was removed meanwhile")
-        if done != before:
-            await desk.note(store, f"{_KIND[kind]}.changed", _name(row), fields=sorted(patch))
-        return done
+        done = await desk.registry(store).amend(changed)
+        if done.row != done.before:
+            await desk.note(store, f"{_KIND[type(done.row)]}.changed", _name(done.row), fields=sorted(patch))
+        return done.row
 
 
 async def _remove(desk: Desk, meant: Callable[[Directory], RowT], hanging: Callable[[RowT, Directory], str]) -> Removed:
-    async with desk.writing() as store:
-        registry = desk.registry(store)
-        directory = await registry.directory()
+    def removable(directory: Directory) -> RowT:
         row = meant(directory)
         if why := hanging(row, directory):
             raise Taken(f"{_KIND[type(row)]} {_name(row)} cannot be removed: {why}")
-        await registry.remove(row)
+        return row
+
+    async with desk.writing() as store:
+        row = await desk.registry(store).dismiss(removable)
         await desk.note(store, f"{_KIND[type(row)]}.removed", _name(row))
     return Removed(removed=_name(row), still_declared=is_declared(desk.settings, row))
 
@@ -153,6 +141,10 @@ def _known(row: Row, directory: Directory) -> Row | None:
             return directory.campaign(row.account, row.id)
         case Source():
             return directory.source(row.account, row.id)
+
+
+def _is_new(known: Row | None) -> bool:
+    return known is None or (isinstance(known, Campaign) and known.discovered)
 
 
 def _ensure_own(row: Row, directory: Directory) -> None:

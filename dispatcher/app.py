@@ -161,12 +161,16 @@ class Dispatcher:
 async def forget_removed(registry: Registry, queue: Queue, health: Health) -> None:
     """What endpoints were owed that are gone, and how they were doing."""
     # The registry last, or an endpoint that is added meanwhile would be taken for one that is gone.
-    owed, standings = await queue.owed_endpoints(), await health.standings()
+    owed, remembered, removed = await queue.owed_endpoints(), await health.remembered(), await registry.removed()
     registered = (await registry.directory()).endpoints
-    for endpoint in owed - registered.keys():
+    for endpoint in removed:
+        await registry.finish_removal(endpoint)
+    # What a dispatcher filed that had not heard, or a process of an older version left.
+    for endpoint in owed - removed - registered.keys():
         await queue.purge(endpoint)
+    for endpoint in (owed | removed) - registered.keys():
         log.info("endpoint.purged", endpoint=endpoint)
-    for endpoint in standings.keys() - registered.keys():
+    for endpoint in remembered - registered.keys():
         await health.forget(endpoint)
 
 

@@ -24,6 +24,7 @@ FUNCTIONS = (
     "replay",
     "purge",
     "enroll",
+    "dismiss",
     "enlist",
     "count_optouts",
     "opted_in_at",

@@ -164,6 +164,11 @@ class Health:
         """It is in the event log."""
         return await self._forgive(endpoint, "told", transition.at)
 
+    async def remembered(self) -> set[EndpointId]:
+        """Every endpoint of which something is kept here, registered or not."""
+        names = {*await self._store.redis.hkeys(HEALTH), *await self._store.redis.hkeys(RATES)}
+        return {EndpointId(name.decode()) for name in names}
+
     async def forget(self, endpoint: EndpointId) -> None:
         """It was removed."""
         await self._store.redis.hdel(HEALTH, endpoint)

@@ -2,16 +2,22 @@
 
 Every process keeps a `Directory` and renews it when the version moves; nobody asks the store who is registered while a
 request waits. Secrets are sealed on their way in (rows.py, sealing.py), and opened when the directory is read.
+
+What a row may be depends on others: no two share a key, none is removed under what hangs on it. So whoever changes one
+decides on a directory, and is asked again where that is no longer how things are: `amend` and `dismiss`.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import rows
-from consent.ledger.keys import REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
+from consent.ledger.health import Health
+from consent.ledger.keys import HEALTH, RATES, REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
+from consent.ledger.queue import Queue
 from consent.ledger.rows import Row, RowT
 from consent.ledger.sealing import UNSEALED, Seals, key_of
 from consent.ledger.store import Store
@@ -20,9 +26,22 @@ from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Sourc
 
 _DISABLED = "disabled"
 """Why an endpoint is disabled lies beside the endpoints, so that applying the configuration does not enable one."""
-_TRIES = 20
+_REMOVED = "removed"
+"""When endpoints were removed whose deliveries may not all be forgotten yet, by name."""
+_TRIES = 200
+"""Each that fails is one that somebody else's change went before: so many may change something at once."""
 _TOO_LATE = -1
+_TO_BE_FORGOTTEN = -2
 _MOST_CHANGES = 1000
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Amended(Generic[AnyRow]):
+    row: AnyRow = field(repr=False)
+    before: AnyRow | None = field(repr=False)
+    """What it replaces; None where it is new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,30 +89,63 @@ class Registry:
             await self.directory()
 
     async def put(self, row: Row) -> int:
-        """Add or replace; returns the registry's version. Unchanged rows change nothing."""
-        return await self._enroll(rows.TABLES[type(row)], rows.row_id(row), rows.encoded(row, self._seals), "put")
+        """Add or replace, whatever is there; returns the registry's version. Unchanged rows change nothing."""
+        for _ in range(_TRIES):
+            if (version := await self._put(row, "put")) is not None:
+                return version
+        raise _never_still()
 
     async def discover(self, campaign: Campaign) -> int:
         """Add a campaign unless it is there."""
         table = rows.TABLES[Campaign]
         return await self._enroll(table, rows.row_id(campaign), rows.encoded(campaign, self._seals), "new")
 
-    async def revise(self, kind: type[RowT], name: str, change: Callable[[RowT], RowT]) -> RowT | None:
-        """Change a row that somebody else may be changing too: neither loses what the other wrote. None: there is none.
-        `change` may be asked more than once."""
+    async def amend(self, decide: Callable[[Directory], Amended[AnyRow]]) -> Amended[AnyRow]:
+        """Add or replace a row, as it is right by everything registered. `decide` raises where it is not, and may be
+        asked more than once."""
         for _ in range(_TRIES):
-            text = await self._store.redis.hget(registry_table(rows.TABLES[kind]), name)
-            if text is None:
-                return None
-            changed = change(rows.decoded(kind, name, text.decode(), self._seals))
-            if await self._swap(rows.TABLES[kind], name, text.decode(), rows.encoded(changed, self._seals)):
-                return changed
-        raise StoreUnavailable(f"{rows.TABLES[kind]} {name} is being changed all the time: try again")
+            directory = await self.directory()
+            decided = decide(directory)
+            if await self._put(decided.row, "seen", str(directory.version)) is not None:
+                return decided
+        raise _never_still()
+
+    async def dismiss(self, decide: Callable[[Directory], AnyRow]) -> AnyRow:
+        """Remove a row, as `amend` writes one. What an endpoint was owed is the caller's to `purge`; should he not come
+        to that, a dispatcher finishes it."""
+        for _ in range(_TRIES):
+            directory = await self.directory()
+            row = decide(directory)
+            if await self._dismiss(row, str(directory.version)) != _TOO_LATE:
+                return row
+        raise _never_still()
 
     async def remove(self, row: Row) -> int:
-        if isinstance(row, Endpoint):
-            await self.enable(row.id)
-        return await self._enroll(rows.TABLES[type(row)], rows.row_id(row), "", "put")
+        """Whatever hangs on it."""
+        return await self._dismiss(row, "")
+
+    async def removed(self) -> set[EndpointId]:
+        """Endpoints of whose deliveries something may be left."""
+        return {EndpointId(name.decode()) for name in await self._store.redis.hkeys(registry_table(_REMOVED))}
+
+    async def purge(self, endpoint: EndpointId) -> str:
+        """Forget what one was owed that was removed, and how it did, unless it is registered again. Returns when it was
+        removed, as it is noted; empty where nothing is."""
+        at, row = await self._store.at_one_moment(
+            *(pack(("HGET", registry_table(table), endpoint)) for table in (_REMOVED, rows.TABLES[Endpoint]))
+        )
+        if at is not None and row is None:
+            await Queue(self._store).purge(endpoint)
+            # What was said of it after it was removed, by whoever had not heard.
+            await self.enable(endpoint)
+            await Health(self._store).forget(endpoint)
+        return "" if at is None else str(at.decode())
+
+    async def finish_removal(self, endpoint: EndpointId) -> None:
+        """`purge`, and nobody is to look for what is left of it any more."""
+        # It may be registered: by a process of an older version, which knows of no names to be purged first.
+        if removed_at := await self.purge(endpoint):
+            await self._swap(_REMOVED, endpoint, removed_at, "")
 
     async def disable(self, endpoint: EndpointId, reason: str) -> int:
         """Stop sending; what is owed is held. An earlier reason stays."""
@@ -140,12 +192,30 @@ class Registry:
     def _rows(self, kind: type[RowT], table: dict[bytes, bytes]) -> list[RowT]:
         return [rows.decoded(kind, name.decode(), text.decode(), self._seals) for name, text in table.items()]
 
+    async def _put(self, row: Row, *mode: str) -> int | None:
+        """None where it is to be tried again: things have changed, or have to."""
+        name = rows.row_id(row)
+        version = await self._enroll(rows.TABLES[type(row)], name, rows.encoded(row, self._seals), *mode)
+        if version == _TO_BE_FORGOTTEN:
+            await self.finish_removal(EndpointId(name))
+        return version if version >= 0 else None
+
     async def _swap(self, table: str, name: str, before: str, after: str) -> bool:
         return await self._enroll(table, name, after, "swap", before) != _TOO_LATE
 
     async def _enroll(self, table: str, name: str, row: str, *mode: str) -> int:
-        keys = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES)
+        also = (registry_table(_REMOVED),) if table == rows.TABLES[Endpoint] else ()
+        keys = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES, *also)
         return int(await self._store.commit.call("enroll", keys, (name, row, *mode)))
+
+    async def _dismiss(self, row: Row, seen: str) -> int:
+        also = (registry_table(_REMOVED), registry_table(_DISABLED), HEALTH, RATES) if isinstance(row, Endpoint) else ()
+        keys = (registry_table(rows.TABLES[type(row)]), REGISTRY_VERSION, REGISTRY_CHANGES, *also)
+        return int(await self._store.commit.call("dismiss", keys, (rows.row_id(row), seen)))
+
+
+def _never_still() -> StoreUnavailable:
+    return StoreUnavailable("the registry is being changed all the time: try again")
 
 
 class Watch:

@@ -17,7 +17,7 @@ from console.api.patches import EndpointPatch
 from console.credentials import new_signing_secret
 from console.endpointcare import Added, Rotated
 from console.endpoints import EndpointLine
-from console.lookup import account_meant, endpoint_meant
+from console.lookup import endpoint_meant
 from console.moments import moment
 from console.refusals import Unfit
 from console.registering import Removed
@@ -67,7 +67,6 @@ async def _get(call: Call) -> EndpointLine:
 
 async def _add(call: Call) -> Added:
     new = judging.endpoint(call.table)
-    account_meant(await call.desk.directory(), new.account)
     made = new_signing_secret(secrets.token_bytes)
     return await endpointcare.add(call.desk, new, new_secret=made, may_replace=False)
 

@@ -9,13 +9,14 @@ from config import sections
 from config.sections import Dispatcher
 from config.settings import Settings
 from consent.directory import Directory
-from consent.ledger import Health, HealthRules, Ledger, Queue, Registry, Said, Store
-from consent.ledger.keys import HEALTH
+from consent.ledger import Backlog, Depth, Health, HealthRules, Ledger, Queue, Registry, Said, Store, Wish
+from consent.ledger.keys import HEALTH, RATES, registry_table
 from consent.model import Endpoint, Millis
 from dispatcher import app
 from dispatcher.app import enabled_again, forget_removed, rules_of
 from dispatcher.send import Sender
-from tests.builders import a_delivery, a_stop, an_endpoint
+from tests.builders import ANN, BOB, a_delivery, a_stop, an_endpoint
+from tests.console.served import CRM, bury, recorded
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -88,3 +89,44 @@ async def test_an_endpoint_that_is_added_while_others_are_forgotten_is_owed_what
 
     assert await queue.owed_endpoints() == {crm.id}
     assert (await health.standings()).keys() == {crm.id}
+
+
+async def test_what_a_removal_left_that_was_killed_is_forgotten_dead_letters_too(
+    store: Store, registry: Registry, queue: Queue, health: Health
+) -> None:
+    await recorded(store, CRM)
+    for lease_of in ANN, ANN, BOB:
+        await bury(store, lease_of)
+    assert (await queue.owed_endpoints(), (await Backlog(store).depth(CRM.id)).dead) == (set(), 3)
+    await registry.dismiss(lambda directory: directory.endpoints[CRM.id])
+
+    await forget_removed(registry, queue, health)
+
+    assert await Backlog(store).depth(CRM.id) == Depth(owed=0, in_flight=0, dead=0)
+    assert not await Backlog(store).given_up(CRM.id)
+    assert await registry.removed() == set()
+    assert not [name for name in await store.redis.keys() if b"crm" in name]
+
+
+async def test_what_was_filed_for_an_endpoint_after_it_was_removed_is_forgotten(
+    store: Store, registry: Registry, queue: Queue, health: Health
+) -> None:
+    await recorded(store, CRM)
+    await health.admit({CRM.id: Wish(1, rate=5)}, token="t", probe_for=Millis(1000))
+
+    await store.redis.hdel(registry_table("endpoints"), CRM.id)  # as a process of an older version removes it
+    await forget_removed(registry, queue, health)
+
+    assert await queue.owed_endpoints() == set()
+    assert await store.redis.exists(RATES) == 0
+
+
+async def test_the_rate_of_an_endpoint_that_is_there_is_not_forgotten(
+    store: Store, registry: Registry, queue: Queue, health: Health
+) -> None:
+    await registry.put(CRM)
+    await health.admit({CRM.id: Wish(1, rate=5)}, token="t", probe_for=Millis(1000))
+
+    await forget_removed(registry, queue, health)
+
+    assert await store.redis.hkeys(RATES) == [CRM.id.encode()]

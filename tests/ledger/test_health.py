@@ -248,9 +248,11 @@ async def test_once_enabled_it_has_all_its_chances_again_and_recovers_when_it_de
 async def test_a_removed_endpoint_is_forgotten(health: Health, store: Store) -> None:
     await reported(health, FAILED)
     await admitted(health, rate=5)
+    assert await health.remembered() == {CRM}
 
     await health.forget(CRM)
 
+    assert await health.remembered() == set()
     assert await store.redis.keys("*") == []
 
 

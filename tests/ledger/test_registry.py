@@ -9,16 +9,30 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from consent.directory import Directory
 from consent.errors import Misconfigured, StoreUnavailable
-from consent.ledger import Registry, Store, Watch
-from consent.ledger.keys import registry_table
-from consent.ledger.registry import Sealing
-from consent.ledger.rows import Row
+from consent.ledger import Backlog, Depth, Health, HealthRules, Registry, Said, Store, Watch, Wish
+from consent.ledger.keys import REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
+from consent.ledger.registry import Amended, Sealing
+from consent.ledger.rows import Row, encoded
 from consent.ledger.sealing import UNSEALED, Key, Seals
-from consent.model import Account, CampaignId, Endpoint, Header, Millis, RetiringSecret, UnixMs
+from consent.model import (
+    Account,
+    AccountId,
+    Campaign,
+    CampaignId,
+    Endpoint,
+    EndpointId,
+    Header,
+    Millis,
+    RetiringSecret,
+    UnixMs,
+)
 from tests.builders import ACME, a_campaign, a_source, an_endpoint
+from tests.console.served import bury, recorded
 
 ACCOUNT = Account(id=ACME, api_key="abcd1234", api_secret="s3cr3t", signature_method="sha256")
+CRM = an_endpoint("crm")
 SOON = Millis(5000)
 OLD, NEW = Key(bytes(32)), Key(bytes(range(32)))
 
@@ -275,38 +289,197 @@ async def test_sealing_again_without_a_newest_key_gives_the_keys_up(store: Store
     assert (await Registry(store).directory()).accounts == {ACME: ACCOUNT}
 
 
-async def test_a_change_is_made_to_the_row_as_it_is_and_not_as_it_was(store: Store, registry: Registry) -> None:
-    await registry.put(an_endpoint())
-    seen: list[int] = []
-
-    def one_more(endpoint: Endpoint) -> Endpoint:
-        seen.append(endpoint.max_in_flight)
-        return replace(endpoint, max_in_flight=endpoint.max_in_flight + 1)
-
-    revised = await asyncio.gather(*(registry.revise(Endpoint, "acme/crm", one_more) for _ in range(5)))
-
-    (endpoint,) = (await registry.directory()).endpoints.values()
-    assert endpoint.max_in_flight == 16 + 5
-    assert max(each.max_in_flight for each in revised if each) == endpoint.max_in_flight
-    assert len(seen) >= 5
+# ── decided on what is there ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_change_of_a_row_that_is_gone_is_none(registry: Registry) -> None:
-    assert await registry.revise(Endpoint, "acme/crm", lambda endpoint: endpoint) is None
+class InTheWay(Exception):
+    pass
 
 
-async def test_a_row_that_never_stands_still_is_given_up_on(registry: Registry, store_url: str) -> None:
-    await registry.put(an_endpoint())
+def one_more(directory: Directory) -> Amended[Endpoint]:
+    known = directory.endpoints[CRM.id]
+    return Amended(replace(known, max_in_flight=known.max_in_flight + 1), known)
+
+
+def only_one(directory: Directory) -> Amended[Account]:
+    """Of all accounts."""
+    if directory.accounts:
+        raise InTheWay
+    return Amended(Account(id=AccountId(secrets.token_hex(4))), None)
+
+
+async def test_a_change_is_made_to_the_row_as_it_is_and_not_as_it_was(registry: Registry) -> None:
+    await registry.put(CRM)
+
+    done = await asyncio.gather(*(registry.amend(one_more) for _ in range(30)))
+
+    assert (await registry.directory()).endpoints[CRM.id].max_in_flight == 16 + 30
+    assert sorted(each.row.max_in_flight for each in done) == list(range(17, 17 + 30))
+    assert all(each.before and each.before.max_in_flight == each.row.max_in_flight - 1 for each in done)
+
+
+async def test_what_was_decided_on_is_still_so_when_it_is_written(registry: Registry) -> None:
+    done = await asyncio.gather(*(registry.amend(only_one) for _ in range(10)), return_exceptions=True)
+
+    assert sum(isinstance(each, InTheWay) for each in done) == 9
+    assert len((await registry.directory()).accounts) == 1
+
+
+async def test_nothing_is_removed_under_what_was_hung_on_it_meanwhile(registry: Registry) -> None:
+    def an_account_without_campaigns(directory: Directory) -> Account:
+        if directory.campaigns:
+            raise InTheWay
+        return directory.accounts[ACME]
+
+    def a_campaign_of_an_account(directory: Directory) -> Amended[Campaign]:
+        if ACME not in directory.accounts:
+            raise InTheWay
+        return Amended(a_campaign(), None)
+
+    await registry.put(ACCOUNT)
+
+    done = await asyncio.gather(
+        registry.dismiss(an_account_without_campaigns),
+        registry.amend(a_campaign_of_an_account),
+        return_exceptions=True,
+    )
+
+    directory = await registry.directory()
+    assert [isinstance(each, InTheWay) for each in done].count(True) == 1
+    assert len(directory.accounts) == len(directory.campaigns)
+
+
+async def test_a_campaign_that_is_discovered_meanwhile_is_in_nobodys_way(registry: Registry) -> None:
+    class Busy(Registry):
+        looks = 0
+
+        async def directory(self) -> Directory:
+            found = await super().directory()
+            self.looks += 1
+            if self.looks <= 5:
+                await self.discover(a_campaign(f"new{self.looks}", discovered=True))
+            return found
+
+    await registry.put(CRM)
+    busy = Busy(registry._store)
+
+    await busy.amend(one_more)
+    await busy.dismiss(lambda directory: directory.endpoints[CRM.id])
+
+    assert busy.looks == 6 + 1
+
+
+async def test_what_is_decided_in_vain_changes_nothing(registry: Registry) -> None:
+    with pytest.raises(KeyError):
+        await registry.amend(one_more)
+    with pytest.raises(KeyError):
+        await registry.dismiss(lambda directory: directory.endpoints[CRM.id])
+
+    assert await registry.version() == 0
+
+
+async def test_a_registry_that_never_stands_still_is_given_up_on(registry: Registry, store_url: str) -> None:
+    await registry.put(CRM)
 
     with Redis.from_url(store_url) as somebody_else:
-        table = registry_table("endpoints")
 
-        def disturbed(endpoint: Endpoint) -> Endpoint:
-            somebody_else.hset(table, "acme/crm", somebody_else.hget(table, "acme/crm") + b" ")
-            return endpoint
+        def disturbed(directory: Directory) -> Amended[Endpoint]:
+            somebody_else.incr(REGISTRY_VERSION)
+            return one_more(directory)
 
         with pytest.raises(StoreUnavailable, match="try again"):
-            await registry.revise(Endpoint, "acme/crm", disturbed)
+            await registry.amend(disturbed)
+        with pytest.raises(StoreUnavailable, match="try again"):
+            await registry.dismiss(lambda directory: disturbed(directory).row)
+
+    assert (await registry.directory()).endpoints == {CRM.id: CRM}
+
+
+# ── endpoints that are gone ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def half_removed(registry: Registry, store: Store) -> Registry:
+    """The CRM is registered no more; whoever removed it died before he forgot a dead letter and a delivery of its."""
+    await registry.put(CRM)
+    await recorded(store, CRM)
+    await bury(store)
+    await registry.dismiss(lambda directory: directory.endpoints[CRM.id])
+    assert await Backlog(store).depth(CRM.id) == Depth(owed=2, in_flight=0, dead=1)
+    return registry
+
+
+async def test_with_an_endpoint_goes_all_that_is_kept_under_its_name(
+    registry: Registry, store: Store, health: Health
+) -> None:
+    await registry.put(CRM)
+    await health.report(CRM.id, Said(failed=1), HealthRules())
+    await health.admit({CRM.id: Wish(1, rate=5)}, token="t", probe_for=Millis(1000))
+    await registry.disable(CRM.id, "by hand")
+    version = await registry.version()
+
+    await registry.dismiss(lambda directory: directory.endpoints[CRM.id])
+
+    assert await registry.version() == version + 1  # nobody has seen it enabled and still there
+    assert set(await store.redis.keys()) == {b"{registry}:version", b"{registry}:changes", b"{registry}:removed"}
+
+
+@pytest.mark.parametrize("is_put", [True, False])
+async def test_an_endpoint_that_comes_back_is_owed_nothing_of_what_the_one_before_was(
+    half_removed: Registry, store: Store, is_put: bool
+) -> None:
+    if is_put:
+        await half_removed.put(CRM)
+    else:
+        await half_removed.amend(lambda directory: Amended(CRM, None))
+
+    assert (await half_removed.directory()).endpoints == {CRM.id: CRM}
+    assert await Backlog(store).depth(CRM.id) == Depth(owed=0, in_flight=0, dead=0)
+    assert await half_removed.removed() == set()
+
+
+async def test_what_one_is_owed_that_is_registered_again_is_not_forgotten(half_removed: Registry, store: Store) -> None:
+    keys = (registry_table("endpoints"), REGISTRY_VERSION, REGISTRY_CHANGES)
+    as_an_older_process = store.commit.call("enroll", keys, (CRM.id, encoded(CRM, UNSEALED), "put"))
+    await as_an_older_process
+
+    await half_removed.purge(CRM.id)
+    await half_removed.finish_removal(CRM.id)
+
+    assert (await Backlog(store).depth(CRM.id)).owed == 2
+    assert await half_removed.removed() == set()
+
+
+async def test_one_that_cannot_be_forgotten_is_not_added(half_removed: Registry, store: Store) -> None:
+    class Hindered(Registry):
+        async def finish_removal(self, endpoint: EndpointId) -> None:
+            """It is removed again and again."""
+
+    with pytest.raises(StoreUnavailable, match="try again"):
+        await Hindered(store).put(CRM)
+
+    assert (await half_removed.directory()).endpoints == {}
+
+
+async def test_one_that_is_removed_again_meanwhile_stays_noted(half_removed: Registry, store: Store) -> None:
+    class Slow(Registry):
+        async def purge(self, endpoint: EndpointId) -> str:
+            removed_at = await super().purge(endpoint)
+            await half_removed.put(CRM)
+            await half_removed.remove(CRM)
+            return removed_at
+
+    await Slow(store).finish_removal(CRM.id)
+
+    assert await half_removed.removed() == {CRM.id}
+
+
+async def test_what_nobody_removed_is_not_forgotten(registry: Registry, store: Store) -> None:
+    await recorded(store, CRM)
+
+    await registry.finish_removal(CRM.id)
+
+    assert (await Backlog(store).depth(CRM.id)).owed == 2
 
 
 async def _everything_in(store: Store) -> bytes:

@@ -1,5 +1,6 @@
 """Accounts, campaigns, sources, endpoints: listed, added, changed, removed; mistakes told by key; all on the record."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from standardwebhooks import Webhook
 
 from consent.ledger import Registry, Store
 from consent.model import Endpoint
-from tests.console.served import FIRST_TOKEN, Served, served, settings_of
+from tests.console.served import FIRST_TOKEN, Served, bury, recorded, served, settings_of
 from tests.listening import listening
 
 XSS = "<script>alert(1)</script>"
@@ -108,6 +109,88 @@ async def test_no_two_share_a_key_or_a_token(acme: Served) -> None:
 
     assert (key.status, "got that of acme" in key.json["detail"]) == (409, True)
     assert (source.status, "t0ken" in source.text) == (409, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bodies"),
+    [
+        ("accounts", [{"id": "other", "api_key": f"key-{n}"} for n in range(3)]),
+        ("accounts", [{"id": f"other{n}", "api_key": "the-same"} for n in range(3)]),
+        ("campaigns", [{"account": "acme", "id": "1116", "title": f"Title {n}"} for n in range(3)]),
+        ("sources", [{"account": "acme", "id": "main", "provider": "nexmo"}] * 3),
+        ("sources", [{"account": "acme", "id": f"s{n}", "provider": "nexmo", "token": "t" * 20} for n in range(3)]),
+        ("endpoints", [ENDPOINT] * 3),
+    ],
+)
+async def test_of_those_that_are_added_at_the_same_time_one_is(
+    acme: Served, kind: str, bodies: list[dict[str, Any]]
+) -> None:
+    before = len((await acme.get(f"/{kind}")).json["items"])
+
+    answers = await asyncio.gather(*(acme.post(f"/{kind}", body) for body in bodies))
+
+    assert sorted(answer.status for answer in answers) == [201, 409, 409]
+    assert len((await acme.get(f"/{kind}")).json["items"]) == before + 1
+
+
+async def test_the_secret_that_was_shown_is_the_one_that_signs(acme: Served) -> None:
+    answers = await asyncio.gather(*(acme.post("/endpoints", ENDPOINT) for _ in range(5)))
+
+    (endpoint,) = (await Registry(acme.store).directory()).endpoints.values()
+    assert [answer.json["secret"] for answer in answers if answer.status == 201] == list(endpoint.secrets)
+
+
+async def test_no_two_change_to_the_same_key_or_token_at_the_same_time(acme: Served) -> None:
+    for n in range(3):
+        await acme.post("/accounts", {"id": f"a{n}"})
+        await acme.post("/sources", {"account": "acme", "id": f"s{n}", "provider": "nexmo"})
+
+    keys = await asyncio.gather(*(acme.patch(f"/accounts/a{n}", {"api_key": "the-same"}) for n in range(3)))
+    tokens = await asyncio.gather(*(acme.patch(f"/sources/acme/s{n}", {"token": "t" * 20}) for n in range(3)))
+
+    assert sorted(answer.status for answer in keys) == [200, 409, 409]
+    assert sorted(answer.status for answer in tokens) == [200, 409, 409]
+    assert len((await acme.get("/sources")).json["items"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("campaigns", {"id": "1116"}),
+        ("sources", {"id": "main", "provider": "nexmo"}),
+        ("endpoints", {"id": "crm", "url": "https://crm.example.com/hooks"}),
+    ],
+)
+async def test_nothing_is_added_to_an_account_that_is_removed_at_the_same_time(
+    console: Served, kind: str, body: dict[str, Any]
+) -> None:
+    for n in range(5):
+        await console.post("/accounts", {"id": f"x{n}"})
+
+        removed, added = await asyncio.gather(
+            console.delete(f"/accounts/x{n}"), console.post(f"/{kind}", {"account": f"x{n}", **body})
+        )
+
+        assert (removed.status, added.status) in {(200, 404), (409, 201)}
+
+
+async def test_many_different_ones_are_added_at_the_same_time(acme: Served) -> None:
+    answers = await asyncio.gather(*(acme.post("/campaigns", {"account": "acme", "id": f"c{n}"}) for n in range(60)))
+
+    assert {answer.status for answer in answers} == {201}
+
+
+async def test_an_endpoint_that_was_removed_and_is_added_again_begins_with_nothing(console: Served) -> None:
+    await recorded(console.store)
+    await bury(console.store)
+
+    removed = await console.delete("/endpoints/acme/crm")
+    left = [name for name in await console.store.redis.keys() if b"crm" in name]
+    added = await console.post("/endpoints", ENDPOINT)
+
+    assert (removed.status, left, added.status) == (200, [], 201)
+    line = (await console.get("/endpoints/acme/crm")).json
+    assert (line["owed"], line["dead"], line["disabled"]) == (0, 0, "")
 
 
 async def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(acme: Served) -> None:
