@@ -63,6 +63,7 @@ Aliases = Mapping[str, tuple[CampaignId, ...]]
 
 _MOST_FURTHER_WORDS = 5
 _NEGATED_WITHIN_WORDS = 4
+_SHORTEST_SPELT = 3
 _OTHER = Other()
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|[\r\n]+")
 # A hyphen with letters on both sides parts no clauses ("non-stop"), nor a colon without a space (an address).
@@ -77,6 +78,8 @@ def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
     known = rules.exact.get(said)
     if known is not None:
         return known
+    if (spelt := _spelt(words, rules)) is not None:
+        return spelt
     if rules.triggers.isdisjoint(words) or is_reaction(text):
         return _OTHER
     return (
@@ -88,6 +91,14 @@ def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
         or _clause(text[:LONGEST], rules)
         or _OTHER
     )
+
+
+def _spelt(words: Sequence[str], rules: Rules) -> OptOut | None:
+    """Letter by letter: S.T.O.P."""
+    if len(words) < _SHORTEST_SPELT or any(len(word) > 1 for word in words):
+        return None
+    verdict = rules.exact.get("".join(words))
+    return replace(verdict, rule=f"spelt:{verdict.keyword.lower()}") if isinstance(verdict, OptOut) else None
 
 
 def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Aliases) -> Verdict | None:

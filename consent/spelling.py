@@ -12,6 +12,8 @@ LONGEST = 1600
 
 # Dropped, so that "don't" and "dont" are one word; other punctuation parts words.
 _APOSTROPHE = re.compile("['`´‘’‛ʼ＇]")
+# Letters in black circles and squares, and those that flags are made of: no compatibility forms, and sent as letters.
+_ENCLOSED = {chr(first + place): chr(ord("a") + place) for first in (0x1F150, 0x1F170, 0x1F1E6) for place in range(26)}
 _ASCII = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
 
@@ -34,6 +36,8 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _spoken(character: str) -> str:
+    if character in _ENCLOSED:
+        return _ENCLOSED[character]
     category = unicodedata.category(character)
     if category[0] in "LN":
         return character

@@ -48,6 +48,9 @@ def out(keyword: str, rule: str, *, review: bool = False) -> OptOut:
         ("STOP", "STOP"),
         ("Stop.", "STOP"),
         ("ＳＴＯＰ", "STOP"),
+        ("🆂🆃🅾🅿", "STOP"),
+        ("🅢🅣🅞🅟", "STOP"),
+        ("🇸\u200b🇹\u200b🇴\u200b🇵", "STOP"),
         ("Stop\u200b", "STOP"),
         ("stop \n", "STOP"),
         ("end", "END"),
@@ -78,6 +81,16 @@ def out(keyword: str, rule: str, *, review: bool = False) -> OptOut:
 )
 def test_a_keyword_alone_opts_out(text: str, keyword: str) -> None:
     assert verdict(text) == out(keyword, f"exact:{keyword.lower()}")
+
+
+@pytest.mark.parametrize("text", ["S.T.O.P.", "s t o p", "S-T-O-P !!", "🇸 🇹 🇴 🇵"])
+def test_a_keyword_letter_by_letter_opts_out(text: str) -> None:
+    assert verdict(text) == out("STOP", "spelt:stop")
+
+
+@pytest.mark.parametrize("text", ["s t a r t", "y e s", "t d", "s t o", "s t o p s"])
+def test_nothing_else_counts_letter_by_letter(text: str) -> None:
+    assert verdict(text) == Other()
 
 
 @pytest.mark.parametrize("text", ["stop all", "STOP ALL!", "stop all texts please", "please stop all", "opt out all"])
