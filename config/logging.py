@@ -8,11 +8,12 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from config.lines import Lines
 from config.masking import cleaned
 from config.rendering import as_json, readable
 from config.sections import Log
@@ -54,7 +55,7 @@ def configure(log: Log, *, stream: TextIO | None = None, worker: int | None = No
     structlog.configure(
         processors=[*_numbered(worker), *pipeline(log, is_terminal=target.isatty())],
         wrapper_class=verbosity.wrapper,
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lines(target))),
         cache_logger_on_first_use=True,
     )
     # Libraries are quiet until something is wrong.

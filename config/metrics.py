@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from config.lines import Lines
 from config.probes import Handler
 from consent.histogram import Histogram
 from consent.ledger import Server, Store
@@ -66,6 +67,7 @@ class Vitals(Collector):
         yield histogram("flush_calls", "Calls that shared a flush to the store.", once(self._flushes.calls))
         yield histogram("flush_seconds", "How long the store took to keep a flush.", once(self._flushes.seconds))
         yield counter("flushes_failed", "Flushes that the store may not have kept.", once(self._flushes.failed))
+        yield counter("log_lines_lost", "Log lines that could not be written.", once(Lines.lost))
 
 
 def counter(name: str, said: str, values: Values, *, labels: Sequence[str] = ()) -> Metric:

@@ -148,3 +148,22 @@ def _logging_to(log: Log, *, is_terminal: bool = False) -> tuple[FilteringBoundL
         wrapper_class=structlog.make_filtering_bound_logger(log.level),
     )
     return logger, stream
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    program = """
+import structlog
+from config.lines import Lines
+from config.logging import configure
+from config.sections import Log
+configure(Log())
+structlog.get_logger().warning("the disk is full")
+structlog.get_logger().warning("still")
+print(Lines.lost)
+"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+
+    assert done.stdout == "2\n"
