@@ -9,10 +9,14 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import structlog
+
 from consent.errors import Misconfigured
 from console.child import Child, RestartPolicy
 from console.keeper import Keeper
 from console.lifeline import Lifeline
+
+log = structlog.get_logger()
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -95,13 +99,20 @@ class Supervisor:
 
 @contextmanager
 def _calling_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    def heard(number: signal.Signals) -> None:
+        log.info("supervisor.stopping", signal=number.name)
+        stop()
+
     loop = asyncio.get_running_loop()
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, stop)
+    # Whoever says nohup means it.
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = [number for number in _STOP_SIGNALS if not (is_nohup and number is signal.SIGHUP)]
+    for number in numbers:
+        loop.add_signal_handler(number, heard, number)
     try:
         yield
     finally:
-        for number in _STOP_SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 

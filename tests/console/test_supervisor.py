@@ -206,6 +206,22 @@ async def test_a_signal_stops_the_children_in_reverse_order(
     assert supervised.wait(PATIENCE_S) == 0
     assert (tmp_path / "order").read_text().split() == ["second", "first"]
     assert not any(map(_is_alive, offspring))
+    log = (tmp_path / "log").read_text()
+    assert log.index(signal.Signals(number).name) < log.index("process.stopped")
+
+
+@pytest.mark.parametrize("supervised", [("nohup",)], indirect=True)
+async def test_under_nohup_a_hang_up_stops_nothing(tmp_path: Path, supervised: "subprocess.Popen[bytes]") -> None:
+    offspring = await _offspring(tmp_path)
+
+    supervised.send_signal(signal.SIGHUP)
+    supervised.send_signal(signal.SIGTERM)
+
+    assert supervised.wait(PATIENCE_S) == 0
+    assert not any(map(_is_alive, offspring))
+    log = (tmp_path / "log").read_text()
+    assert "SIGTERM" in log
+    assert "SIGHUP" not in log
 
 
 async def test_nothing_outlives_a_supervisor_that_was_killed(
@@ -248,7 +264,7 @@ def test_who_ran_well_for_a_while_starts_counting_again() -> None:
 _FOR_EVER = "exec sleep 3600"
 _STUBBORN = "trap '' TERM; echo deaf; exec sleep 3600"
 _SUPERVISED = """
-import asyncio, sys
+import asyncio, signal, sys
 from console.child import Child
 from console.lifeline import Lifeline
 from console.supervisor import Supervisor
@@ -257,6 +273,7 @@ def child(name):
     script = f"trap 'echo {name} >> order; exit' TERM; sleep 3600 & echo $$ $! >> pids; wait"
     return Child(name=name, command=["/bin/sh", "-c", script])
 
+signal.signal(signal.SIGHUP, signal.SIG_IGN if "nohup" in sys.argv else signal.SIG_DFL)
 asyncio.run(Supervisor([child("first"), child("second")]).run())
 """
 
@@ -293,15 +310,16 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def supervised(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def supervised(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[bytes]"]:
     """A supervisor in a process of its own, with two children; their processes are in the file `pids`."""
     root = str(Path(__file__).parents[2])
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SUPERVISED],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
-        stdout=subprocess.DEVNULL,
-    )
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SUPERVISED, *getattr(request, "param", ())],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": root},
+            stdout=log,
+        )
     yield process
     process.kill()
     process.wait()
