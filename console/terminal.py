@@ -4,6 +4,7 @@ Nothing is ever cut off: an id, a URL or a secret is there to be copied. What co
 terminal.
 """
 
+import codecs
 import json
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +20,8 @@ from rich.text import Text
 from console.moments import written
 
 _GAP = "  "
+_LEAST_FOLDED = 20
+"""What is folded into less cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Screen:
     def show(self, value: object, *pictures: Listing | RenderableType) -> None:
         """One result: `value` as a JSON document, or the pictures for people."""
         if self._as_json:
-            self._write(json.dumps(plain(value), indent=2, ensure_ascii=False))
+            self._write(json.dumps(plain(value), indent=2, ensure_ascii=not _shows_all()))
             return
         for number, picture in enumerate(pictures):
             if number:
@@ -56,15 +60,17 @@ class Screen:
             self._out.print(picture, soft_wrap=True)
         elif not picture.rows:
             _aside(Text(picture.when_empty, style="dim"))
-        elif self._out.is_terminal:
+        elif not self._out.is_terminal:
+            self._write("\n".join(columns(picture)))
+        elif fits(picture, self._out.width):
             self._out.print(table(picture))
         else:
-            self._write("\n".join(columns(picture)))
+            self._out.print(blocks(picture), soft_wrap=True)
 
     def line(self, value: object, text: Text) -> None:
         """One of a stream."""
         if self._as_json:
-            self._write(json.dumps(plain(value), ensure_ascii=False))
+            self._write(json.dumps(plain(value), ensure_ascii=not _shows_all()))
         else:
             self._out.print(text, soft_wrap=True)
 
@@ -82,21 +88,42 @@ def complain(text: str) -> None:
     _aside(Text.assemble(("error: ", "bold red"), clean(text, lines=True)))
 
 
+def fits(listing: Listing, width: int) -> bool:
+    """As a table. Where it does not, Rich would leave columns out, and nobody would know."""
+    least = [
+        min(widest, _LEAST_FOLDED) if column.folds else widest
+        for column, widest in zip(listing.columns, _widths(listing), strict=True)
+    ]
+    return sum(least) + len(_GAP) * (len(least) - 1) <= width
+
+
 def table(listing: Listing) -> Table:
-    """For a terminal."""
+    """For a terminal that is wide enough."""
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column, cells in zip(listing.columns, _by_column(listing), strict=True):
-        widest = max((len(cell) for cell in cells), default=0)
+    for column, widest in zip(listing.columns, _widths(listing), strict=True):
         drawn.add_column(
             column.name,
             justify="right" if column.is_number else "left",
             overflow="fold",
             no_wrap=not column.folds,
-            min_width=None if column.folds else max(widest, len(column.name)),
+            min_width=None if column.folds else widest,
         )
     for row in zip(*_by_column(listing), strict=True):
         drawn.add_row(*row)
     return drawn
+
+
+def blocks(listing: Listing) -> Text:
+    """For a narrow terminal: a line for each cell that says something. The terminal breaks it where it must."""
+    longest = max(cell_len(column.name) for column in listing.columns)
+    return Text("\n\n").join(
+        Text("\n").join(
+            Text.assemble((f"{column.name:<{longest}}{_GAP}", "dim"), cell)
+            for column, cell in zip(listing.columns, row, strict=True)
+            if cell
+        )
+        for row in zip(*_by_column(listing), strict=True)
+    )
 
 
 def columns(listing: Listing) -> list[str]:
@@ -132,6 +159,18 @@ def _by_column(listing: Listing) -> list[list[Text]]:
         [cell if isinstance(cell, Text) else Text(clean(cell)) for cell in cells]
         for cells in zip(*listing.rows, strict=True)
     ] or [[] for _ in listing.columns]
+
+
+def _widths(listing: Listing) -> list[int]:
+    return [
+        max([cell_len(column.name), *(cell.cell_len for cell in cells)])
+        for column, cells in zip(listing.columns, _by_column(listing), strict=True)
+    ]
+
+
+def _shows_all() -> bool:
+    """Standard output. Elsewhere JSON has its own way to write what is no ASCII, and loses nothing."""
+    return codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
 
 
 def _aside(text: Text) -> None:
