@@ -123,7 +123,10 @@ class Import:
                 raise failed.exceptions[0] from None
         if name:
             await _patiently(partial(self._bookmarks.remove, name))
-        return self._summary(time.monotonic() - began)
+        summary = self._summary(time.monotonic() - began)
+        if not summary.read:
+            raise Misconfigured(f"{self._order.name} has no line with a number: there is nothing to import")
+        return summary
 
     async def _found(self, name: str, now: UnixMs) -> Bookmark | None:
         found = await self._bookmarks.find(name)
@@ -133,7 +136,8 @@ class Import:
         self, chunks: AsyncIterator[bytes], layout: Layout, rules: Rules, report: "_Report", name: str
     ) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
-        blocks, window, bad = Blocks(at=self.place.at, line=self.place.line), self._bulk.window(), self.place.bad
+        blocks = Blocks(at=self.place.at, line=self.place.line, line_end=layout.line_end)
+        window, bad = self._bulk.window(), self.place.bad
         recorded = asyncio.Event()  # the window before this one
         recorded.set()
         async with asyncio.TaskGroup() as tasks:

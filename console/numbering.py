@@ -37,6 +37,19 @@ class Sample:
         return f"of {first} {self._in_no_plan:,} {verb} in no numbering plan: are the country codes missing?"
 
 
+def oddity(number: Msisdn, *, done: str) -> str | None:
+    return f"'{number}' is no number with its country code: {done} as it is" if recipient(number).is_odd else None
+
+
+def doubt_about(number: Msisdn, *, done: str) -> str | None:
+    """For a person who typed it, and found nothing."""
+    if odd := oddity(number, done=done):
+        return odd
+    if exists(number):
+        return None
+    return f"{international(number)} exists in no numbering plan: is the country code missing?"
+
+
 def exists(number: Msisdn) -> bool:
     import phonenumbers  # noqa: PLC0415 - 35 to 63 ms, which most commands never need to spend
 

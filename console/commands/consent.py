@@ -16,9 +16,9 @@ from console.commands import lists
 from console.eventlines import line_of, told
 from console.invocation import examples, family
 from console.moments import for_people
-from console.numbering import international
+from console.numbering import doubt_about, international, oddity
 from console.standings import Standing, happened, looked_up
-from console.terminal import Column, Listing, clean
+from console.terminal import Column, Listing, Screen, clean
 
 app = family("May this number be texted, and why? State and history.")
 
@@ -42,7 +42,10 @@ def get(
     """What is known of a number now, campaign by campaign."""
     msisdn = recipient(number).msisdn
     standings = asyncio.run(looked_up(desk_of(ctx), msisdn, account, campaign, now=system_clock()))
-    screen_of(ctx).show(standings, table(standings))
+    screen = screen_of(ctx)
+    screen.show(standings, table(standings))
+    if all(standing.sequence is None for standing in standings):
+        _tell(screen, doubt_about(msisdn, done="looked up"))
 
 
 @app.command()
@@ -62,7 +65,10 @@ def history(
         for event in asyncio.run(happened(desk_of(ctx), msisdn, account, limit=limit))
     ]
     empty = Text(f"Nothing is on the record about {clean(msisdn)}.", style="dim")
-    screen_of(ctx).show(lines, Text("\n").join(map(told, lines)) if lines else empty)
+    screen = screen_of(ctx)
+    screen.show(lines, Text("\n").join(map(told, lines)) if lines else empty)
+    if not lines:
+        _tell(screen, doubt_about(msisdn, done="looked up"))
 
 
 @app.command(
@@ -97,12 +103,16 @@ def set_(
         (f"  {decided.event_id}", "dim"),
     )
     screen.show(decided, told_so)
-    if decided.odd:
-        screen.aside(Text(f"'{clean(msisdn)}' is no number with its country code: recorded as it is", style="yellow"))
+    _tell(screen, oddity(msisdn, done="recorded"))
 
 
 app.command("import", epilog=lists.IMPORT_EXAMPLES)(lists.import_)
 app.command(epilog=lists.EXPORT_EXAMPLES)(lists.export)
+
+
+def _tell(screen: Screen, doubt: str | None) -> None:
+    if doubt:
+        screen.aside(Text(clean(doubt), style="yellow"))
 
 
 def table(standings: Sequence[Standing]) -> Listing:

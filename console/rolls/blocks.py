@@ -18,13 +18,14 @@ class Block(NamedTuple):
 class Blocks:
     """Cuts a stream of bytes into whole lines. A line longer than any list has is cut, and so a bad one."""
 
-    def __init__(self, *, at: int, line: int) -> None:
+    def __init__(self, *, at: int, line: int, line_end: bytes = b"\n") -> None:
+        self._line_end = line_end
         self._rest = b""
         self._at = at
         self._line = line
 
     def push(self, chunk: bytes) -> Block:
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        *lines, self._rest = (self._rest + chunk).split(self._line_end)
         if len(self._rest) > 2 * LONGEST_LINE:
             # What of it is kept is too long still; its end is somewhere ahead.
             self._at += len(self._rest) - LONGEST_LINE - 1

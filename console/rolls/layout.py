@@ -11,6 +11,8 @@ from console.rolls.vocabulary import COLUMN, COLUMNS, Format, word
 
 _SPREADSHEET = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LOOKED_AT = 1024
+"""Bytes: no text has a null among them, and most other files have."""
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -26,6 +28,8 @@ class Layout:
     delimiter: str = ","
     columns: tuple[str, ...] = ("msisdn",)
     """Empty names are columns that mean nothing to us."""
+    line_end: bytes = b"\n"
+    """A CR before it is no matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,10 +51,12 @@ def layout_of(head: bytes, name: str, given: Format | None = None) -> Layout:
         raise Misconfigured(f"{name} is UTF-16: save it as CSV UTF-8, or pipe it through `iconv -f utf-16 -t utf-8`")
     if head.startswith(b"\x1f\x8b"):
         raise Misconfigured(f"{name} is compressed: gunzip -c {name} | consent-relay consent import -")
+    if b"\0" in head[:_LOOKED_AT]:
+        raise Misconfigured(f"{name} is no text: export the list as CSV (UTF-8) and import that")
     mark = len(_UTF8_MARK) if head.startswith(_UTF8_MARK) else 0
     if (given or guessed(name, head[mark:])) == "ndjson":
         return Layout("ndjson", begins_at=mark, begins_on=1)
-    return _csv_layout(head, mark)
+    return _csv_layout(head, mark, name)
 
 
 def guessed(name: str, head: bytes) -> Format:
@@ -69,12 +75,14 @@ def ensure_complete(layout: Layout, rules: Rules) -> None:
             raise Misconfigured(f"the list has no column {name}: say --{name}, for all of its lines")
 
 
-def _csv_layout(head: bytes, at: int) -> Layout:
-    line, begins_on, delimiter = _first_line(head, at), 1, ""
+def _csv_layout(head: bytes, at: int, name: str) -> Layout:
+    # A lone CR ends the lines of Excel's "CSV (Macintosh)".
+    line_end = b"\r" if b"\n" not in head and b"\r" in head[:-1] else b"\n"
+    line, begins_on, delimiter = _first_line(head, at, line_end), 1, ""
     if found := re.fullmatch(rb"sep=(.)\r?\n?", line):
         delimiter = found[1].decode("latin-1")
         at, begins_on = at + len(line), 2
-        line = _first_line(head, at)
+        line = _first_line(head, at, line_end)
     text = line.decode("utf-8", "replace").rstrip("\r\n")
     if not delimiter:
         delimiter = max(",;\t|", key=text.count)
@@ -82,21 +90,21 @@ def _csv_layout(head: bytes, at: int) -> Layout:
         cells = next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error as wrong:
         raise Misconfigured(
-            f"the first line is no CSV ({wrong}): save the list as CSV with line ends LF or CRLF"
+            f"{name}: the first line has a carriage return in it: save the list as CSV with line ends LF or CRLF"
         ) from wrong
     columns = tuple(COLUMN.get(word(cell), "") for cell in cells)
     if "msisdn" in columns:
         if twice := sorted({name for name in columns if name and columns.count(name) > 1}):
             raise Misconfigured(f"the first line names several columns for {', '.join(twice)}: keep one of each")
-        return Layout("csv", at + len(line), begins_on + 1, delimiter, columns)
+        return Layout("csv", at + len(line), begins_on + 1, delimiter, columns, line_end)
     if len([cell for cell in cells if cell.strip()]) > 1:
         raise Misconfigured(
             f"the first line names no column for the number, only {', '.join(repr(cell) for cell in cells[:8])}: "
             f"call one of them {', '.join(COLUMNS['msisdn'][:4])}"
         )
-    return Layout("csv", at, begins_on, delimiter)
+    return Layout("csv", at, begins_on, delimiter, line_end=line_end)
 
 
-def _first_line(head: bytes, at: int) -> bytes:
-    end = head.find(b"\n", at)
+def _first_line(head: bytes, at: int, line_end: bytes) -> bytes:
+    end = head.find(line_end, at)
     return head[at : end + 1] if end >= 0 else head[at:]

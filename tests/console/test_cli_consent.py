@@ -8,7 +8,7 @@ import pytest
 from consent.ledger import Ledger, Store
 from consent.model import Account
 from console.commands.events import why_empty
-from tests.builders import ACME, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
+from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
 from tests.console.command_line import CommandLine
 
 
@@ -126,6 +126,27 @@ def test_a_decision_tells_the_number_as_it_was_read(cli: CommandLine, typed: str
     decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
 
     assert cli.run("consent", "set", typed, *decided).startswith(f"{read}  opted_out  acme/1116")
+
+
+@pytest.mark.parametrize(
+    ("typed", "doubt"),
+    [
+        ("foo", "'foo' is no number with its country code: looked up as it is\n"),
+        ("999", "'999' is no number with its country code: looked up as it is\n"),
+        ("5558937009", "+55 58937009 exists in no numbering plan: is the country code missing?\n"),
+        ("447911123456", ""),
+    ],
+)
+def test_what_can_hardly_be_meant_is_looked_up_and_doubted(cli: CommandLine, typed: str, doubt: str) -> None:
+    assert cli.remarks("consent", "get", typed) == doubt
+    assert cli.remarks("consent", "history", typed) == doubt
+    assert cli.remarks("consent", "get", typed, "--json") == ""
+
+
+def test_a_number_that_is_on_the_record_is_not_doubted(cli: CommandLine) -> None:
+    cli.run("consent", "set", "5558937009", "--status", "opted_out", "--reason", "x", "--campaign", ALERTS)
+
+    assert cli.remarks("consent", "get", "5558937009") == ""
 
 
 def test_a_decision_about_what_is_no_number_is_recorded_and_doubted(cli: CommandLine) -> None:

@@ -150,6 +150,29 @@ def test_an_empty_file_is_told_to_be_empty(cli: CommandLine, tmp_path: Path, tex
     assert "list.csv is empty" in cli.run("consent", "import", a_list(tmp_path, text), *words, exit_code=1)
 
 
+@pytest.mark.parametrize("text", ["msisdn\n", "\n\n", "msisdn,status\r\n\r\n"])
+def test_a_list_without_a_line_is_told_to_have_none(cli: CommandLine, tmp_path: Path, text: str) -> None:
+    words = ("--campaign", ALERTS, "--status", "opted_out")
+
+    told = cli.run("consent", "import", a_list(tmp_path, text), *words, exit_code=1)
+
+    assert "list.csv has no line with a number: there is nothing to import" in told
+
+
+def test_lines_that_end_as_those_of_an_old_mac_are_read_one_by_one(cli: CommandLine, tmp_path: Path) -> None:
+    numbers = a_list(tmp_path, "msisdn,status\r16502426055,out\r447911123456,out\r")
+
+    assert cli.json("consent", "import", numbers, "--campaign", ALERTS)["changed"] == 2
+
+
+def test_a_line_end_within_a_line_is_told_in_the_users_words(cli: CommandLine, tmp_path: Path) -> None:
+    numbers = a_list(tmp_path, "msisdn\n16502426055\n165\r02\n")
+
+    told = cli.run("consent", "import", numbers, "--campaign", ALERTS, "--status", "opted_out", exit_code=3)
+
+    assert "line 3: no CSV: a carriage return within the line" in told
+
+
 def test_a_directory_is_no_list(cli: CommandLine, tmp_path: Path) -> None:
     told = cli.run("consent", "import", str(tmp_path), exit_code=1)
 

@@ -28,7 +28,7 @@ OUT, IN = Status.OPTED_OUT, Status.OPTED_IN
 
 def entries_of(data: bytes, name: str = "list.csv", rules: Rules = RULES) -> tuple[list[Entry], list[BadLine]]:
     layout = rolls.layout_of(data, name)
-    blocks = Blocks(at=layout.begins_at, line=layout.begins_on)
+    blocks = Blocks(at=layout.begins_at, line=layout.begins_on, line_end=layout.line_end)
     read = [rolls.read(block, layout, rules) for block in (blocks.push(data[layout.begins_at :]), blocks.end())]
     return [entry for entries, _ in read for entry in entries], [bad for _, wrong in read for bad in wrong]
 
@@ -51,6 +51,8 @@ def entries_of(data: bytes, name: str = "list.csv", rules: Rules = RULES) -> tup
         "msisdn,name\n16502426055,x,,\n",
         "msisdn\n\n\n16502426055\n\n",
         b"name,msisdn\nJos\xe9,16502426055\n",
+        "name,msisdn\rx,16502426055\r",
+        "sep=;\rmsisdn;name\r16502426055;x\r",
     ],
 )
 def test_one_number_is_read_however_it_is_written(text: str | bytes) -> None:
@@ -193,6 +195,8 @@ def test_who_opted_out_is_believed_and_who_opted_in_is_not() -> None:
         (b"PK\x03\x04", "list.xlsx", "is a spreadsheet: save it as CSV"),
         ("phone\n".encode("utf-16"), "list.csv", "is UTF-16"),
         (b"\x1f\x8b", "list.csv.gz", "gunzip -c list.csv.gz"),
+        (b"\x7fELF\x02\0\0", "list.csv", "list.csv is no text"),
+        (b"name\rphone\n1\n", "list.csv", "list.csv: the first line has a carriage return in it"),
         (b"name,surname\nAnn,Smith\n", "list.csv", "names no column for the number"),
         (b"phone,mobile\n1,2\n", "list.csv", "several columns for msisdn"),
     ],
