@@ -65,7 +65,7 @@ def load(path: Path | None = None, *, providers: Collection[str] | None = None) 
 def read(file: Path) -> dict[str, Any]:
     """The tables of the file; a mistake in its syntax is told by line and column."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise Misconfigured(f"{file}: there is no such file; check --config and CONSENT_RELAY_CONFIG") from None
     except OSError as exc:

@@ -10,6 +10,12 @@ from config.urls import without_secrets
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
 from consent.ledger import Store
 
+_USUAL = "does not answer: check that it runs and that store.url is right"
+_NO_STORE = "is none: what answers there is no Redis or Valkey: check the port in store.url"
+_NO_TLS = "cannot be reached: does that port speak TLS? If not, write redis in place of rediss in store.url"
+_REMEDIES = {"no RESP": _NO_STORE, "WRONG_VERSION_NUMBER": _NO_TLS}
+"""By what the client says."""
+
 
 @asynccontextmanager
 async def opened(where: sections.Store) -> AsyncIterator[Store]:
@@ -25,7 +31,7 @@ async def opened(where: sections.Store) -> AsyncIterator[Store]:
         except StoreUnsafe:
             raise
         except StoreUnavailable as exc:
-            raise StoreUnavailable(_unreachable(where, str(exc))) from exc
+            raise StoreUnavailable(unreachable(where, str(exc))) from exc
         except RedisError as exc:
             raise StoreUnavailable(f"the store at {named(where)} refused: {exc}") from exc
 
@@ -34,10 +40,13 @@ def named(where: sections.Store) -> str:
     return without_secrets(where.effective_url)
 
 
-def _unreachable(where: sections.Store, why: str) -> str:
+def unreachable(where: sections.Store, why: str) -> str:
     if where.is_embedded:
         return (
             f"the store at {named(where)} cannot be reached: start it with `consent-relay up`, "
             "or set store.data_dir to where it runs"
         )
-    return f"the store at {named(where)} does not answer: check that it runs and that store.url is right ({why})"
+    # A server that does not speak TLS waits for the end of what it takes for a command.
+    is_silent_in_tls = where.effective_url.startswith("rediss") and "did not answer within" in why
+    remedy = _NO_TLS if is_silent_in_tls else next((told for sign, told in _REMEDIES.items() if sign in why), _USUAL)
+    return f"the store at {named(where)} {remedy} ({why})"

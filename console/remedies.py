@@ -5,7 +5,7 @@ REMEDIES = {
     "dns_failed": "nobody knows this host name: check the URL",
     "dns_unavailable": "our own resolver does not answer: check /etc/resolv.conf here; the endpoint is not to blame",
     "connect_refused": "nothing listens there: check the port, and that the system runs",
-    "connect_timeout": "no connection in time: look for a firewall between here and there",
+    "connect_timeout": "no connection in time: look for a firewall in between, or the port does not speak TLS",
     "unreachable": "no way leads there from this machine: check routes and firewalls",
     "no_route": "this machine has no way there at all: check its network; the endpoint is not to blame",
     "no_descriptors": "this process has too many files open: raise LimitNOFILE; the endpoint is not to blame",
@@ -21,8 +21,10 @@ REMEDIES = {
     "bad_secret": "its secret cannot sign: `consent-relay endpoint add --replace --secret …` with a better one",
 }
 _STATUSES = {
-    401: "it wants to be told who we are: let it verify the signature instead",
-    403: "it refused us: if it verifies signatures, check that it has this endpoint's secret and the exact body",
+    401: "most likely it verifies our signature with another secret: give it this endpoint's, and the exact body "
+    "(docs/verifying.md); if it wants credentials instead, `consent-relay endpoint add --replace --header …`",
+    403: "it refused us: if it verifies signatures, check that it has this endpoint's secret and the exact body "
+    "(docs/verifying.md); else look for a firewall or an address list in front of it",
     404: "it has no such path: check the URL",
     405: "it does not take POST there: check the URL",
     410: "it asks never to be called again: a real notification would disable the endpoint",

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from yarl import URL
 
+from config.urls import HOST_NAME
 from dispatcher.exchange import HEADERS, Request
 
 _TARGETS = 4096
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-# The last label holds a letter: else it is one of the many spellings of an IPv4 address.
-_NAME = re.compile(rf"(?=.{{1,254}}\Z)(?:{_LABEL}\.)*(?=[a-z0-9_-]*[a-z]){_LABEL}\.?")
 # Visible ASCII: no space ends the target early, no line end adds a header.
 _PATH = re.compile(r"/[\x21-\x7e]*")
 
@@ -48,7 +46,7 @@ def target_of(url: str, content_type: str) -> Target | None:
     is_address = _is_address(host)
     if read.scheme not in {"http", "https"} or read.raw_user is not None or read.raw_password is not None:
         return None
-    if not port or not (is_address or _NAME.fullmatch(host)) or not _PATH.fullmatch(read.raw_path_qs):
+    if not port or not (is_address or HOST_NAME.fullmatch(host)) or not _PATH.fullmatch(read.raw_path_qs):
         return None
     lines = _field_lines({"Host": read.host_port_subcomponent or "", **HEADERS, "Content-Type": content_type})
     head = f"POST {read.raw_path_qs} HTTP/1.1\r\n{lines}"

@@ -74,6 +74,10 @@ class Address:
     def of(cls, url: str) -> "Address":
         """From a redis://, rediss:// or unix:// URL, as redis-py reads them."""
         try:
+            split = urlsplit(url)
+            if split.scheme != "unix":
+                _ensure_number(split.path.strip("/"), "redis://host:6379/0")
+            _ensure_number(dict(parse_qsl(split.query)).get("db", ""), "?db=0")
             parts: dict[str, Any] = dict(parse_url(url))
         except ValueError as exc:
             raise Misconfigured(f"store.url: {_EXPECTED} ({exc})") from exc
@@ -86,7 +90,7 @@ class Address:
             parts.get("username") or "",
             parts.get("password") or "",
             parts.get("db", 0),
-            _tls(_options(urlsplit(url))) if connection is SSLConnection else None,
+            _tls(_options(split)) if connection is SSLConnection else None,
         )
 
     @property
@@ -145,16 +149,23 @@ def _sentinels(parts: SplitResult, options: dict[str, str]) -> Sentinels:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
         raise Misconfigured("store.url: redis+sentinel:// needs the service's name, as in …host:26379/mymaster")
-    database = options.get("db", database or "0")
-    if not database.isdecimal():
-        raise Misconfigured("store.url: the database is a number, as in …host:26379/mymaster/0")
+    database = options.get("db") or database
+    _ensure_number(database, "…host:26379/mymaster/0")
     found = _addresses(parts, options, default_port=_SENTINEL_PORT)
     name, password = options.get("sentinel_username", ""), options.get("sentinel_password", "")
     return Sentinels(
         unquote(service),
         tuple(replace(each, username=name, password=password) for each in found),
-        replace(found[0], host="", port=_PORT, database=int(database)),
+        replace(found[0], host="", port=_PORT, database=int(database or 0)),
     )
+
+
+def _ensure_number(database: str, example: str) -> None:
+    """Or redis-py takes it for database 0, and says nothing."""
+    if database and not (database.isascii() and database.isdecimal()):
+        # A password with a slash in it ends up here.
+        got = "something else: a / in a password is written %2F" if "@" in database else f'"{database}"'
+        raise Misconfigured(f"store.url: the database is a number, as in {example}; got {got}")
 
 
 def _addresses(parts: SplitResult, options: dict[str, str], *, default_port: int) -> tuple[Address, ...]:

@@ -13,7 +13,13 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, ClusterError, RedisClusterException, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterError,
+    InvalidResponse,
+    RedisClusterException,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as StoreGone
 from redis.exceptions import TimeoutError as StoreSilent
 
@@ -89,6 +95,8 @@ async def _in_our_words() -> AsyncIterator[None]:
         if "is closed" not in str(exc):
             raise
         raise StoreUnavailable(f"the store cannot be reached: {exc}") from exc
+    except InvalidResponse as exc:  # a web server, say
+        raise StoreUnavailable(f"the store answered something that is no RESP: {exc}") from exc
     except ResponseError as exc:  # full, read-only, its disk failed, a right is missing
         raise StoreUnavailable(f"the store refused: {exc}") from exc
 

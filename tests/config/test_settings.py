@@ -235,6 +235,13 @@ def test_a_mistake_in_the_syntax_is_told_by_its_place(tmp_path: Path, content: b
     assert told in str(caught.value)
 
 
+def test_a_mark_that_an_editor_put_in_front_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_text("[receiver]\nport = 9\n", encoding="utf-8-sig")
+
+    assert load(file).receiver.port == 9
+
+
 def test_a_file_that_is_not_there_or_is_no_file_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="there is no such file"):
         load(tmp_path / "gone.toml")

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from config.urls import without_secrets, wrong_with_public_url, wrong_with_store_url, wrong_with_web_url
 
 
-@pytest.mark.parametrize("url", ["https://crm.example.com/hooks", "http://10.0.0.1:8080", "https://[::1]/x?a=b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crm.example.com/hooks",
+        "http://10.0.0.1:8080",
+        "https://[::1]/x?a=b",
+        "http://[fe80::1%25eth0]/",
+        "https://bücher.example/",
+        "http://my_crm:8080/",
+    ],
+)
 def test_an_address_on_the_web_is_fine(url: str) -> None:
     assert wrong_with_web_url(url) == ""
 
@@ -19,10 +29,15 @@ def test_an_address_on_the_web_is_fine(url: str) -> None:
         ("crm.example.com", "http://"),
         ("ftp://crm.example.com", "http://"),
         ("https:///path", "host"),
-        ("https://crm.example.com:eighty/", "http://"),
-        ("https://crm.example.com:99999/", "http://"),
-        ("https://crm.example.com/\nx", "http://"),
-        ("https://crm.example.com/a b", "http://"),
+        ("https://crm.example.com:eighty/", "a port from 1 to 65535"),
+        ("https://crm.example.com:99999/", "a port from 1 to 65535"),
+        ("https://crm.example.com:0/", "a port from 1 to 65535"),
+        ("https://crm.example.com/\nx", "without spaces and line breaks"),
+        ("https://crm.example.com/a b", "without spaces and line breaks"),
+        ("http://127.1/", "a host by its name, or by an IP address in full"),
+        ("http://2130706433/", "a host by its name"),
+        ("http://0177.0.0.1/", "a host by its name"),
+        ("http://crm..example.com/", "a host by its name"),
         ("https://[::1/", "http://"),
         ("https://user:pass@crm.example.com/", "logs"),
         ("https://crm.example.com/#top", "fragment"),
@@ -50,6 +65,7 @@ def test_a_public_url_can_be_continued(url: str, is_fine: bool) -> None:
         ("redis+cluster://a:7000", True),
         ("redis://", False),
         ("unix://", False),
+        ("redis://localhost:99999", False),
         ("http://localhost", False),
         ("localhost:6379", False),
     ],

@@ -2,7 +2,18 @@
 
 import pytest
 
-from console.remedies import REMEDIES, remedy_of_reason
+from console.remedies import REMEDIES, remedy_for, remedy_of_reason
+
+
+def test_who_does_not_know_us_most_likely_verifies_with_another_secret() -> None:
+    remedy = remedy_for(error="", status=401)
+
+    assert remedy.startswith("most likely it verifies our signature with another secret")
+    assert "--header" in remedy
+
+
+def test_a_port_that_is_silent_in_https_may_not_speak_tls() -> None:
+    assert "TLS" in REMEDIES["connect_timeout"]
 
 
 @pytest.mark.parametrize(

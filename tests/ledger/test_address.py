@@ -71,7 +71,13 @@ def test_a_cluster_is_named_by_some_of_its_nodes(url: str, cluster: Cluster) -> 
         ("memcached://one", r"expected redis://"),
         ("redis://one:port", r"expected redis://"),
         ("redis+sentinel://one:26379", "needs the service's name"),
-        ("redis+sentinel://one/relay/main", "database is a number"),
+        ("redis://one/main", 'database is a number, as in redis://host:6379/0; got "main"'),
+        ("rediss://one/1/2", 'database is a number, .*; got "1/2"'),
+        ("redis://one/-1", "database is a number"),
+        ("redis://one?db=main", r'database is a number, as in \?db=0; got "main"'),
+        ("unix:///run/store.sock?db=x", 'database is a number, .*; got "x"'),
+        ("redis+sentinel://one/relay/main", 'database is a number, .*; got "main"'),
+        ("redis+sentinel://one/relay?db=x", 'database is a number, .*; got "x"'),
         ("redis+sentinel://one,,two/relay", "expected hosts as in host:26379"),
         ("redis+cluster://one:port", "expected hosts as in host:6379"),
         ("redis+cluster://", "expected hosts"),
@@ -104,6 +110,13 @@ def test_an_address_does_not_show_its_password() -> None:
 
 def test_an_address_is_named_for_messages() -> None:
     assert [Address("one", 7).name, Address(path="/run/s").name] == ["one:7", "/run/s"]
+
+
+def test_half_a_password_is_not_shown_as_a_database() -> None:
+    with pytest.raises(Misconfigured, match="is written %2F") as refused:
+        location_of("redis://ann:12/s3cret@store.example")
+
+    assert "s3cret" not in str(refused.value)
 
 
 async def test_one_server_stays_where_it_is() -> None:
