@@ -3,6 +3,7 @@
 A word's module is imported when the word is used: `--help` and completion on Tab do not wait for what they do not need.
 """
 
+import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from consent.errors import ConsentError
+from console import outlet
 from console.invocation import ConfigOption, JsonOption, completed, examples, listing
+from console.outlet import Unwritten
 
 COMMANDS = {
     "up": "Start everything in this terminal: the store, the receiver, the dispatcher and the console.",
@@ -80,7 +83,8 @@ app = typer.Typer(
         "1     refused, or failed: stderr says why; also a failed `endpoint test`, a bad finding of `doctor`",
         "2     wrong usage: an unknown word, an option that is missing or not fit",
         "3     done, but an import had bad lines",
-        "130   stopped by Ctrl-C",
+        "130   stopped by Ctrl-C; what runs until then (`up`, …) ends with 0",
+        "141   nobody reads on: `… | head -1`",
     ),
 )
 
@@ -110,4 +114,16 @@ def _root(
 
 
 def main() -> None:
-    app()
+    outlet.install()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except Unwritten as unwritten:
+        if unwritten.is_quiet:
+            outlet.end_as_by_sigpipe()
+        from console.terminal import complain  # noqa: PLC0415 - as above
+
+        complain(str(unwritten))
+        raise

@@ -97,6 +97,14 @@ def told_of_rotated(rotated: Rotated) -> Text:
     )
 
 
+def unheard_of(shown: Added | Rotated, *, done: str) -> str:
+    """Where what was to be shown was not."""
+    if shown.secret:
+        remedy = f"`consent-relay endpoint rotate-secret {shown.endpoint}` makes another"
+        return f"endpoint {shown.endpoint} {done}, and its secret was not shown: {remedy}"
+    return f"endpoint {shown.endpoint} {done}: see `consent-relay endpoint show {shown.endpoint}`"
+
+
 def told_of_trial(trial: Trial) -> Text:
     outcome = f"HTTP {trial.status}" if trial.status is not None else trial.error
     lines = [

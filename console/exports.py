@@ -1,6 +1,7 @@
 """How does all that is known of consent come out again? As lines that an import reads back to the same states."""
 
 import asyncio
+import io
 import os
 import sys
 from collections import Counter
@@ -65,6 +66,8 @@ def destination(path: Path | None) -> Iterator[TextIO]:
     """Standard output, or a file for its owner alone that gets its name when it is whole; until then it has another,
     and nothing is left of it if it never is."""
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as an import reads it, whatever the terminal shows
         yield sys.stdout
         return
     if path.exists() and not path.is_file():

@@ -12,6 +12,7 @@ from console.access import desk_of, screen_of
 from console.applying import Step
 from console.desk import Desk
 from console.invocation import single
+from console.outlet import unless_shown
 from console.terminal import Column, Listing, clean
 from receiver.codecs import CODECS
 
@@ -30,7 +31,8 @@ def apply(ctx: typer.Context) -> None:
     """
     screen = screen_of(ctx)
     steps = asyncio.run(applied(desk_of(ctx, providers=CODECS)))
-    screen.show(steps, table(steps))
+    with unless_shown(unheard_of(steps)):
+        screen.show(steps, table(steps))
     for secret in secrets_shown_once(steps):
         screen.aside(secret)
     for warning in warnings(steps):
@@ -60,6 +62,13 @@ def secrets_shown_once(steps: Sequence[Step]) -> list[Text]:
         for step in steps
         if step.secret
     ]
+
+
+def unheard_of(steps: Sequence[Step]) -> str:
+    made = [step.id for step in steps if step.secret]
+    if not made:
+        return ""
+    return f"signing secrets were made and not shown: `consent-relay endpoint rotate-secret` for {', '.join(made)}"
 
 
 def warnings(steps: Sequence[Step]) -> list[Text]:

@@ -14,9 +14,10 @@ from console import endpointcare, endpoints, typed
 from console.access import desk_of, screen_of
 from console.commands.account import show_removed
 from console.credentials import new_signing_secret
-from console.endpointlines import picture, table, told_of_added, told_of_rotated, told_of_trial
+from console.endpointlines import picture, table, told_of_added, told_of_rotated, told_of_trial, unheard_of
 from console.invocation import examples, family
 from console.lookup import endpoint_id
+from console.outlet import unless_shown
 from console.terminal import clean
 
 app = family("The URLs of your systems that want to know.")
@@ -105,7 +106,8 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     added = asyncio.run(
         endpointcare.add(desk, new, new_secret=made, may_replace=replace, hint="change it with --replace")
     )
-    screen_of(ctx).show(added, told_of_added(added))
+    with unless_shown(unheard_of(added, done="was registered")):
+        screen_of(ctx).show(added, told_of_added(added))
 
 
 @app.command("list")
@@ -148,7 +150,8 @@ def rotate_secret(
     made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
     wait, now = _span(grace), system_clock()
     rotated = asyncio.run(endpointcare.rotate(desk_of(ctx), name, made, now=now, grace=wait))
-    screen_of(ctx).show(rotated, told_of_rotated(rotated))
+    with unless_shown(unheard_of(rotated, done="signs with a new secret")):
+        screen_of(ctx).show(rotated, told_of_rotated(rotated))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from console import tokens
 from console.access import desk_of, screen_of
 from console.invocation import examples, family
 from console.moments import for_people
+from console.outlet import unless_shown
 from console.server.scopes import Scope
 from console.terminal import Column, Listing
 from console.tokens import Made, TokenLine
@@ -40,7 +41,10 @@ def create(
 ) -> None:
     """Make a token, and print it. It is shown this once, and kept as a digest."""
     made = asyncio.run(tokens.create(desk_of(ctx), name, scope, now=system_clock()))
-    screen_of(ctx).show(made, told_of(made))
+    with unless_shown(
+        f"token {made.name} was made and not shown: `consent-relay token revoke {made.name}`, and create it again"
+    ):
+        screen_of(ctx).show(made, told_of(made))
 
 
 @app.command("list")

@@ -25,10 +25,11 @@ from console.addresses import (
     public_url,
 )
 from console.applying import Step
-from console.commands.apply import secrets_shown_once, warnings
+from console.commands.apply import secrets_shown_once, unheard_of, warnings
 from console.household import Beginning, children
 from console.invocation import examples, single
 from console.lookup import source_name
+from console.outlet import unless_shown
 from console.supervisor import Supervisor
 from console.terminal import Screen
 from receiver.codecs import CODECS
@@ -64,7 +65,8 @@ async def run(settings: Settings, file: Path | None, screen: Screen, verbosity: 
         url = public_url(settings)
         console = {"console": console_url(settings), "console_token": beginning.console_token}
         told = Text("\n").join([as_text(beginning, url), console_told(beginning, console_url(settings))])
-        screen.show({**as_value(beginning, url), **console}, told)
+        with unless_shown(unheard_of(beginning.steps)):
+            screen.show({**as_value(beginning, url), **console}, told)
 
     manager = our_manager()
     supervisor = Supervisor(await children(settings, file, beginning), when_running=announce)

@@ -1,7 +1,11 @@
 """Every word is explained, failures end in one line, and nothing is waited for that is not needed."""
 
+import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from config.sections import Store
 from console.cli import COMMANDS, app, loaded
+from console.opening import unreachable
 
 NOWHERE = "unix:///nowhere/store.sock"
 
@@ -100,3 +106,47 @@ def test_a_store_of_many_nodes_none_of_which_answers_is_no_traceback(tmp_path: P
 
     assert result.exit_code == 1
     assert "error: the store at redis+cluster://127.0.0.1:9 does not answer" in result.stderr
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ("redis", "is none: what answers there is no Redis or Valkey: check the port in store.url"),
+        ("rediss", "cannot be reached: does that port speak TLS? If not, write redis in place of rediss"),
+    ],
+)
+def test_what_answers_and_is_no_store_is_told_with_the_remedy(
+    tmp_path: Path, web_server: str, scheme: str, told: str
+) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_text(f'[store]\nurl = "{scheme}://{web_server}"\n', encoding="utf-8")
+
+    for words in (["account", "list"], ["doctor"]):
+        result = CliRunner().invoke(app, [*words, "--config", str(file)])
+
+        assert result.exit_code == 1
+        assert f"the store at {scheme}://{web_server} {told}" in result.output
+
+
+def test_a_store_that_is_silent_in_tls_may_not_speak_it() -> None:
+    why = "the store did not answer within 5 s"
+
+    assert "does that port speak TLS?" in unreachable(Store(url="rediss+sentinel://one/relay"), why)
+    assert "check that it runs" in unreachable(Store(url="redis://one"), why)
+
+
+def test_the_exit_codes_of_the_help_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    shown = CliRunner().invoke(app, ["--help"]).stdout.partition("Exit codes")[2]
+
+    assert re.findall(r"^ *(\d+) ", shown, re.MULTILINE) == re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
