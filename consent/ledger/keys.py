@@ -152,3 +152,11 @@ def event_place(event: EventId) -> tuple[Partition, str] | None:
         case ["evt", partition, ms, counter] if partition.isdecimal() and ms.isdecimal() and counter.isdecimal():
             return Partition(int(partition)), f"{ms}-{counter}"
     return None
+
+
+def place_in_log(event: EventId) -> str:
+    """Of what is one: ValueError for anything else."""
+    place = event_place(event)
+    if place is None:
+        raise ValueError(f"{event} is no event id")
+    return place[1]

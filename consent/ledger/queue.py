@@ -16,7 +16,7 @@ from dataclasses import asdict
 
 import orjson
 
-from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place
+from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place, place_in_log
 from consent.ledger.schedule import Claimed, Due, Look, Order, Routed, Settled, Stretch, Verdict
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
@@ -26,7 +26,6 @@ from consent.model import (
     Delivery,
     EndpointId,
     Event,
-    EventId,
     Lease,
     Millis,
     Msisdn,
@@ -92,7 +91,7 @@ class Queue:
             arguments += (
                 delivery.endpoint,
                 delivery.msisdn,
-                _place(delivery.event),
+                place_in_log(delivery.event),
                 "1" if delivery.is_urgent else "0",
                 "1" if place in hold else "0",
             )
@@ -303,13 +302,6 @@ def _json(value: AttemptRecord | dict[str, object]) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # half of a surrogate pair in an answer, which only the slow one can write
         return json.dumps(value if isinstance(value, dict) else asdict(value))
-
-
-def _place(event: EventId) -> str:
-    place = event_place(event)
-    if place is None:
-        raise ValueError(f"{event} is no event id")
-    return place[1]
 
 
 def _lease_name(name: bytes) -> tuple[EndpointId, Msisdn]:

@@ -1,9 +1,10 @@
 """What does the queue tell of deliveries? Stretches of the log, looks, claims, settlings, and when more is due."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from consent.ledger.keys import place_in_log
 from consent.model import EndpointId, Event, Lease, Msisdn, Partition, UnixMs
 from consent.values import value
 
@@ -28,6 +29,14 @@ class Stretch:
     before: str
     after: str
     events: tuple[Event, ...]
+
+    def cut(self, count: int) -> "tuple[Stretch, Stretch | None]":
+        """Its first events, and what is left."""
+        if count >= len(self.events):
+            return self, None
+        place = place_in_log(self.events[count - 1].id)
+        first = replace(self, after=place, events=self.events[:count])
+        return first, replace(self, before=place, events=self.events[count:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,6 +173,38 @@ async def test_what_is_logged_in_many_partitions_is_routed_in_one_flush(
     assert store.commit.flushes.calls.count == before + 1
 
 
+@pytest.mark.parametrize("dispatchers", [1, 2])
+async def test_what_is_too_much_at_once_is_routed_in_parts_and_in_order(
+    queue: Queue,
+    told: Told,
+    ledger: Ledger,
+    store: Store,
+    backlog: Backlog,
+    monkeypatch: pytest.MonkeyPatch,
+    dispatchers: int,
+) -> None:
+    monkeypatch.setattr("dispatcher.distribute._A_TURN", 4)
+    monkeypatch.setattr("dispatcher.distribute._MOST_AT_ONCE", 8)
+    endpoints = [an_endpoint(f"crm-{n}") for n in range(3)]
+    all_of_them = [Distributing(queue, told) for _ in range(dispatchers)]
+    for distributing in all_of_them:
+        distributing.directory = Directory.of(1, endpoints=endpoints)
+    events = [await ledger.apply(a_stop(at=NOON + n, msisdn=Msisdn(f"1650242{n % 5:04}"))) for n in range(30)]
+    before = store.commit.flushes.calls.count
+
+    await asyncio.gather(*(distributing.step() for distributing in all_of_them))
+
+    assert store.commit.flushes.calls.count > before + 5
+    assert await queue.unrouted(await queue.cursors(), block=Millis(1)) == []
+    for endpoint in endpoints:
+        owed = await owed_to(backlog, endpoint)
+        assert sorted(owed) == sorted(event for done in events if isinstance(done, Recorded) for event in done.events)
+        for number in range(5):
+            of_her = {e for done in events[number::5] if isinstance(done, Recorded) for e in done.events}
+            in_order = [event for event in owed if event in of_her]
+            assert in_order == sorted(in_order, key=lambda event: [int(word) for word in event.split("_")[2:]])
+
+
 async def test_what_cannot_be_routed_now_is_routed_later(
     distributing: Distributing, ledger: Ledger, store: Store, backlog: Backlog, told: Told
 ) -> None:
