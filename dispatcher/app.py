@@ -150,12 +150,17 @@ class Dispatcher:
         """Forget what is older than the retention and owed to nobody, and what was owed to endpoints that are gone."""
         if self._distributing.directory is None:
             return 1
-        oldest = UnixMs(system_clock() - self._settings.store.retention)
-        for partition in range(self._store.partitions):
-            if trimmed := await self._ledger.trim(Partition(partition), oldest):
-                log.info("log.trimmed", partition=partition, events=trimmed)
+        await forget_old(self._store, self._ledger, self._settings.store.retention)
         await forget_removed(self._registry, self._queue, self._health)
         return _TIDY_EVERY_S
+
+
+async def forget_old(store: Store, ledger: Ledger, retention: Millis) -> None:
+    for partition in map(Partition, range(store.partitions)):
+        # By the store's time, as all that is logged: a clock of ours that runs ahead must not cost the history.
+        oldest = UnixMs(await store.now(partition) - retention)
+        if trimmed := await ledger.trim(partition, oldest):
+            log.info("log.trimmed", partition=partition, events=trimmed)
 
 
 async def forget_removed(registry: Registry, queue: Queue, health: Health) -> None:

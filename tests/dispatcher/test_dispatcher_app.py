@@ -1,21 +1,24 @@
 """What the whole of the dispatcher makes of settings, and of a registry that changes."""
 
 import asyncio
+import time
 from ipaddress import ip_network
 
+import pytest
 from aiohttp import web
 
 from config import sections
+from config.clock import system_clock
 from config.sections import Dispatcher
 from config.settings import Settings
 from consent.directory import Directory
 from consent.ledger import Backlog, Depth, Health, HealthRules, Ledger, Queue, Registry, Said, Store, Wish
 from consent.ledger.keys import HEALTH, RATES, registry_table
-from consent.model import Endpoint, Millis
+from consent.model import Endpoint, Millis, Partition, UnixMs
 from dispatcher import app
-from dispatcher.app import enabled_again, forget_removed, rules_of
+from dispatcher.app import enabled_again, forget_old, forget_removed, rules_of
 from dispatcher.send import Sender
-from tests.builders import ANN, BOB, a_delivery, a_stop, an_endpoint
+from tests.builders import ANN, BOB, NOON, a_delivery, a_stop, an_endpoint
 from tests.console.served import CRM, bury, recorded
 from tests.e2e.installation import eventually
 from tests.listening import listening
@@ -63,6 +66,28 @@ async def test_a_registry_that_was_read_while_another_read_failed_is_not_forgott
         await ledger.apply(a_stop())
         await eventually(lambda: bool(arrived), within=10)
         stop.set()
+
+
+async def test_a_clock_of_ours_that_runs_ahead_costs_no_history(
+    store: Store, ledger: Ledger, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def kept() -> int:
+        return sum([await store.redis.xlen(keys.log) for keys in store.keys])
+
+    for n in range(1000):
+        await ledger.apply(a_stop(at=UnixMs(NOON + n), identities=()))
+    for _ in range(4):
+        for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+            await queue.fan_out(stretch, [])
+    true, day = time.time_ns, 86_400_000
+    monkeypatch.setattr(time, "time_ns", lambda: true() + 60 * day * 1_000_000)
+    assert system_clock() > await store.now(Partition(0)) + 59 * day
+
+    await forget_old(store, ledger, Millis(30 * day))
+    assert await kept() == 1000
+
+    await forget_old(store, ledger, Millis(-1000))
+    assert await kept() < 200
 
 
 async def test_an_endpoint_that_is_added_while_others_are_forgotten_is_owed_what_it_was(
