@@ -27,14 +27,14 @@ import structlog
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import LEASE_MS, Look, Order, Queue, Standing
+from consent.ledger import LEASE_MS, Claimed, Look, Order, Queue, Standing
 from consent.model import Delivery, EndpointId, Lease, Millis, Partition, UnixMs
 from consent.together import all_of
 from dispatcher.agenda import Agenda
 from dispatcher.attempt import AT_ONCE, Attempts
 from dispatcher.deadline import Deadline
 from dispatcher.gate import Gate
-from dispatcher.plan import Wanted, plan_claims
+from dispatcher.plan import plan_claims
 from dispatcher.slots import Slots
 
 log = structlog.get_logger()
@@ -273,14 +273,15 @@ class Delivering:
             return False
         self._turns += 1
         token, order = secrets.token_hex(8), self._order()
-        admission = await self._gate.admit(planned, endpoints, token=token)
+        admission = await self._gate.admit(planned, endpoints, token=token, sites=due)
         for name, grant in admission.grants.items():
             if grant.again_at is not None:
                 self._agenda.hold(name, grant.again_at)
         counts: Counter[EndpointId] = Counter()
+        claim = partial(self._queue.claim, token=token, first=order, fresh=admission.fresh)
         try:
             await all_of(
-                self._claim_from(partition, wanted, token, order, counts)
+                self._claim_from(partition, claim(partition, wanted), counts)
                 for partition, wanted in admission.claims.items()
             )
         finally:
@@ -290,17 +291,10 @@ class Delivering:
                     self._agenda.release(name)
         return True
 
-    async def _claim_from(
-        self,
-        partition: Partition,
-        wanted: Mapping[EndpointId, Wanted],
-        token: str,
-        order: Order,
-        counts: Counter[EndpointId],
-    ) -> None:
+    async def _claim_from(self, partition: Partition, claim: Awaitable[Claimed], counts: Counter[EndpointId]) -> None:
         """Count what came of it."""
         asked, asked_at = self._agenda.notes, self._clock()
-        claimed = await self._asked(partition, self._queue.claim(partition, wanted, token=token, first=order))
+        claimed = await self._asked(partition, claim)
         self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
         for lease in claimed.leases:
             self._hold(lease, UnixMs(asked_at + LEASE_MS))

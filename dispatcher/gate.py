@@ -8,7 +8,7 @@ something to mend, and once a second, for another dispatcher may see failures th
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -16,7 +16,8 @@ import structlog
 from consent.errors import StoreUnavailable
 from consent.ledger import Grant, Health, HealthRules, Said, Standing, Wish
 from consent.model import Endpoint, EndpointId, Lease, Millis, UnixMs
-from dispatcher.plan import Claims, trimmed, wanted_of
+from dispatcher.agenda import Site
+from dispatcher.plan import Claims, trimmed, wanted_of, where_untried
 
 log = structlog.get_logger()
 
@@ -32,6 +33,8 @@ class Admission:
     claims: Claims
     grants: Mapping[EndpointId, Grant] = field(default_factory=dict)
     """Of the endpoints that needed leave."""
+    fresh: frozenset[EndpointId] = frozenset()
+    """Whose never tried deliveries go before all others."""
 
 
 def rate_of(endpoint: Endpoint) -> int:
@@ -84,7 +87,15 @@ class Gate:
 
     # ── before a claim ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def admit(self, claims: Claims, endpoints: Mapping[EndpointId, Endpoint], *, token: str) -> Admission:
+    async def admit(
+        self,
+        claims: Claims,
+        endpoints: Mapping[EndpointId, Endpoint],
+        *,
+        token: str,
+        sites: Sequence[Site] = (),
+    ) -> Admission:
+        """`sites`: where the claims are to be made, as it is known."""
         wishes = {
             name: Wish(count, rate_of(endpoints[name]), self._unused.pop(name, 0))
             for name, count in wanted_of(claims).items()
@@ -98,7 +109,9 @@ class Gate:
             if not self.standing(name).opened:  # closed meanwhile: how long it was shut for is no news any more
                 grants[name] = replace(grants[name], again_at=None)
         self._probes.update({name: token for name, grant in grants.items() if grant.is_probe})
-        return Admission(trimmed(claims, {name: grant.count for name, grant in grants.items()}), grants)
+        fresh = frozenset(name for name, grant in grants.items() if grant.is_probe and self._is_for_untried(name))
+        counts = {name: grant.count for name, grant in grants.items()}
+        return Admission(trimmed(where_untried(claims, sites, fresh), counts), grants, fresh)
 
     async def took(self, admission: Admission, claimed: Counter[EndpointId], *, token: str) -> list[EndpointId]:
         """Give back what was granted and not found: somebody else was quicker. Returns whose probe is still to come."""
@@ -147,6 +160,11 @@ class Gate:
         finally:
             del self._reporting[name]
             over.set()
+
+    def _is_for_untried(self, name: EndpointId) -> bool:
+        """Every second probe. Opt-outs that it refuses would else be probed with again and again, and nothing that it
+        would take ever be sent."""
+        return self.standing(name).opened % 2 == 0
 
     def _count(self, name: EndpointId, said: Said) -> None:
         if said.delivered:

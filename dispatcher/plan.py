@@ -77,3 +77,15 @@ def trimmed(claims: Claims, granted: dict[EndpointId, int]) -> Claims:
             if allowed:
                 kept.setdefault(partition, {})[endpoint] = Wanted(allowed, min(tried, allowed))
     return kept
+
+
+def where_untried(claims: Claims, sites: Sequence[Site], endpoints: frozenset[EndpointId]) -> Claims:
+    """These endpoints only at the first of the sites where something is due that was never tried, if there is any."""
+    first: dict[EndpointId, Partition] = {}
+    for site in sites if endpoints else ():
+        if site.has_untried and site.endpoint in endpoints and site.endpoint in claims.get(site.partition, {}):
+            first.setdefault(site.endpoint, site.partition)
+    return {
+        partition: {name: count for name, count in wanted.items() if first.get(name, partition) == partition}
+        for partition, wanted in claims.items()
+    }

@@ -140,16 +140,17 @@ class Queue:
         *,
         token: str,
         first: Order = "untried",
+        fresh: Container[EndpointId] = (),
     ) -> Claimed:
         """Lease up to so many due deliveries of each endpoint, opt-outs first; of a pair, the second says how many of
-        them may have been tried before."""
+        them may have been tried before. Of those in `fresh`, what was never tried goes before all that was."""
         keys = self._store.keys[partition]
         named = [keys.next, keys.leased, keys.log]
         arguments: list[str | int] = [LEASE_MS, token, first]
         for endpoint, limit in wanted.items():
             count, tried = limit if isinstance(limit, tuple) else (limit, limit)
             named += [keys.due(endpoint), keys.heads(endpoint)]
-            arguments += [endpoint, count, tried]
+            arguments += [endpoint, count, tried, "1" if endpoint in fresh else "0"]
         now, due, claimed = await self._store.commit.call("claim", named, arguments)
         leases = []
         for endpoint, msisdn, place, attempts, fields, *marks in claimed:

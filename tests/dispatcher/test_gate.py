@@ -8,6 +8,7 @@ import pytest
 
 from consent.ledger import Health, HealthRules, Said, Store
 from consent.model import Lease, Millis, Partition, UnixMs
+from dispatcher.agenda import Site
 from dispatcher.gate import Gate, rate_of
 from dispatcher.plan import Claims, Wanted, trimmed
 from tests.builders import ANN, NOON, an_endpoint, an_event
@@ -114,6 +115,22 @@ async def test_the_probe_is_let_through_and_closes_it(gate: Gate) -> None:
     assert (gate.lets(a_lease("probe")), gate.lets(a_lease("earlier"))) == (True, False)
     await say(gate, DELIVERED, token="probe")
     assert gate.lets(a_lease("earlier"))
+
+
+async def test_every_second_probe_is_of_what_was_never_tried_where_there_is_any(gate: Gate) -> None:
+    """Opt-outs that it refuses go first, and would be all that it is ever asked for."""
+    claims: Claims = {HERE: {CRM.id: Wanted(3, 3)}, THERE: {CRM.id: Wanted(3, 0)}}
+    sites = [Site(HERE, CRM.id, has_untried=False, may_be_urgent=True), Site(THERE, CRM.id)]
+    probed: list[Claims] = []
+    await opened(gate)
+    for n in range(4):
+        admission = await gate.admit(claims, REGISTERED, token=f"probe-{n}", sites=sites)
+        assert (CRM.id in admission.fresh) == (n % 2 == 1)
+        probed.append(admission.claims)
+        await say(gate, FAILED, token=f"probe-{n}")
+        await asyncio.sleep(0.01)
+
+    assert probed == [{HERE: {CRM.id: Wanted(1, 1)}}, {THERE: {CRM.id: Wanted(1, 0)}}] * 2
 
 
 async def test_a_probe_that_finds_nothing_to_deliver_is_given_back(gate: Gate) -> None:

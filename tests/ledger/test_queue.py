@@ -469,6 +469,18 @@ async def test_first_attempts_go_before_retries_unless_it_is_their_turn(
     assert [lease.attempt for lease in first.leases + second.leases] == [1, 2]
 
 
+async def test_where_that_is_asked_for_what_was_never_tried_goes_before_all_that_was(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    tried, fresh, urgent = await in_one_partition(store, 3)
+    await failed_once(queue, route, a_stop(msisdn=tried))
+    await route(a_start(msisdn=fresh), a_stop(msisdn=urgent))
+
+    claims = [await queue.claim(Partition(0), {CRM.id: 1}, token="mine", fresh={CRM.id}) for _ in range(3)]
+
+    assert [lease.msisdn for claimed in claims for lease in claimed.leases] == [urgent, fresh, tried]
+
+
 async def test_an_opt_out_that_was_tried_goes_before_a_first_attempt_of_anything_else(
     queue: Queue, store: Store, route: Route
 ) -> None:
