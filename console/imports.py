@@ -116,7 +116,7 @@ class Import:
         rules = replace(rules, now=start.began_at)
         async with AsyncExitStack() as stack:
             stack.enter_context(_collecting_seldom())
-            report = stack.enter_context(_report(self._order.errors, start)) if self._order.errors else None
+            report = stack.enter_context(_report(self._order.errors, start, source)) if self._order.errors else None
             try:
                 await self._windows(_chunks(source, head, start.at), layout, rules, _Report(report, self.worst), name)
             except ExceptionGroup as failed:
@@ -264,9 +264,10 @@ def rules_for(order: Order, layout: Layout, directory: Directory, *, now: UnixMs
 
 
 def identity(source: BinaryIO, order: Order, head: bytes) -> str:
-    """Names what is imported and how; nothing for a stream, which cannot be read on from the middle."""
+    """Names what is imported and how; nothing for a stream, which cannot be read on from the middle. Nor can a file on
+    standard input, of which somebody may have read a part."""
     status = os.fstat(source.fileno())
-    if not stat.S_ISREG(status.st_mode):
+    if order.file == STDIN or not stat.S_ISREG(status.st_mode):
         return ""
     asked = (order.account, order.campaign, order.status, order.format)
     return blake2b(head + repr((status.st_size, status.st_mtime_ns, asked)).encode(), digest_size=16).hexdigest()
@@ -286,7 +287,7 @@ async def _head(source: BinaryIO) -> bytes:
     head = b""
     while len(head) < rolls.LONGEST_LINE and (more := await _read(source)):
         head += more
-        if b"\n" in head:
+        if head.count(b"\n") > bool(rolls.SEPARATOR_SAID.match(head)):
             break
     return head
 
@@ -321,9 +322,11 @@ async def _readable(source: BinaryIO) -> None:
         loop.remove_reader(source.fileno())
 
 
-def _report(path: Path, start: Bookmark) -> BinaryIO:
+def _report(path: Path, start: Bookmark, source: BinaryIO) -> BinaryIO:
     """Without what is behind the bookmark, which is read again."""
     try:
+        if path.exists() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
+            raise Misconfigured(f"--errors {path} is the list itself: name another file, or it would be written over")
         file = path.open("r+b" if start.reported and path.exists() else "wb")
         file.seek(min(start.reported, path.stat().st_size))
         file.truncate()

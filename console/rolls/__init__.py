@@ -6,7 +6,7 @@ them. Pure.
 """
 
 from console.rolls.blocks import Block, Blocks
-from console.rolls.layout import Layout, Rules, ensure_complete, guessed, layout_of
+from console.rolls.layout import SEPARATOR_SAID, Layout, Rules, ensure_complete, guessed, layout_of
 from console.rolls.lines import BadLine, read
 from console.rolls.vocabulary import COLUMNS, LONGEST_LINE, STATUSES, Format
 from console.rolls.writing import header, written
@@ -14,6 +14,7 @@ from console.rolls.writing import header, written
 __all__ = [
     "COLUMNS",
     "LONGEST_LINE",
+    "SEPARATOR_SAID",
     "STATUSES",
     "BadLine",
     "Block",

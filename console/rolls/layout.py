@@ -11,6 +11,8 @@ from console.rolls.vocabulary import COLUMN, COLUMNS, Format, word
 
 _SPREADSHEET = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+SEPARATOR_SAID = re.compile(rb"(?:\xef\xbb\xbf)?sep=", re.IGNORECASE)
+"""A first line of Excel's, before the header."""
 _LOOKED_AT = 1024
 """Bytes: no text has a null among them, and most other files have."""
 _UTF8_MARK = b"\xef\xbb\xbf"

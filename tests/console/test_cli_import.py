@@ -349,6 +349,41 @@ def test_standard_input_is_read_as_it_comes(cli: CommandLine) -> None:
     assert everything(cli)[ANN, ALERTS].opted_out_at == 1_704_164_645_000
 
 
+def test_a_separator_said_on_a_first_line_of_its_own_is_heard_however_the_list_comes(cli: CommandLine) -> None:
+    with cli.process("consent", "import", "-", "--json", stdin=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        running.stdin.write("sep=;\n")
+        running.stdin.flush()
+        time.sleep(0.5)
+        told, complaints = running.communicate(f"msisdn;campaign;status\n{ANN};1116;opted_out\n", timeout=20)
+
+    assert (running.returncode, complaints) == (0, "")
+    assert json.loads(told)["changed"] == 1
+
+
+def test_a_file_on_standard_input_is_read_from_where_it_stands(cli: CommandLine, tmp_path: Path) -> None:
+    """Somebody may have read its beginning: a place counted from there leads elsewhere in the file."""
+    asked = ("consent", "import", "-", "--campaign", ALERTS, "--status", "opted_out", "--json")
+    for _ in range(2):
+        with Path(a_list(tmp_path, "#" * 5001 + "\n" + numbers())).open("rb") as list_:
+            os.lseek(list_.fileno(), 5002, os.SEEK_SET)
+            with cli.process(*asked, stdin=list_) as running:
+                deadline = time.monotonic() + 30
+                while not events(cli) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                running.send_signal(signal.SIGKILL)
+                running.wait()
+            assert not cli.in_store(bookmarked)
+
+
+def test_the_list_is_not_written_over_with_its_errors(cli: CommandLine, tmp_path: Path) -> None:
+    text = f"msisdn,campaign,status\n{ANN},1116,out\nfoo,1116,out\n"
+    file = a_list(tmp_path, text)
+
+    assert "is the list itself" in cli.run("consent", "import", file, "--errors", file, exit_code=1)
+    assert (Path(file).read_text(encoding="utf-8"), events(cli)) == (text, 0)
+
+
 def numbers(count: int = MANY) -> str:
     return "".join(f"1555{n:07}\n" for n in range(count))
 
