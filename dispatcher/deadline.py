@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
+from consent.errors import ConsentError
 from consent.ledger import Health, Look, Queue
 from consent.model import Endpoint, EndpointId, Millis, UnixMs
 
@@ -27,6 +28,8 @@ class Deadline:
         self._ask_at = 0
         self.oldest: dict[EndpointId, UnixMs] = {}
         """When the oldest opt-out was recorded that an endpoint was not told of, in the store's time."""
+        self._alarmed: dict[EndpointId, UnixMs] = {}
+        """When we said so last."""
 
     async def looked(self, looks: Iterable[Look], endpoints: Mapping[EndpointId, Endpoint]) -> None:
         """The looks say where such may be; where there are none, nothing is asked."""
@@ -37,22 +40,29 @@ class Deadline:
         now = max(look.now for look in known)
         if now < self._ask_at:
             return
-        self._ask_at = now + min(_ASK_EVERY_MS, self._deadline)
         found = await asyncio.gather(*(self._queue.oldest_unheard(look.partition, look.unheard) for look in known))
+        self._ask_at = now + min(_ASK_EVERY_MS, self._deadline)
         self.oldest = oldest_of(found)
         for name, since in self.oldest.items():
             if now - since > self._deadline and name in endpoints:
-                await self._alarm(endpoints[name], now - since)
+                await self._alarm(endpoints[name], now, now - since)
 
-    async def _alarm(self, endpoint: Endpoint, waited_ms: int) -> None:
+    async def _alarm(self, endpoint: Endpoint, now: UnixMs, waited_ms: int) -> None:
         """Once for an endpoint and period, whoever of the dispatchers finds it."""
-        if await self._health.is_first_to_say(endpoint.id, period=self._deadline):
+        if await self._is_to_be_said(endpoint.id, now):
+            self._alarmed[endpoint.id] = now
             log.error(
                 "optout.overdue",
                 endpoint=endpoint.id,
                 waiting_s=waited_ms // 1000,
                 **({"disabled": endpoint.disabled} if endpoint.disabled else {}),
             )
+
+    async def _is_to_be_said(self, endpoint: EndpointId, now: UnixMs) -> bool:
+        try:
+            return await self._health.is_first_to_say(endpoint, period=self._deadline)
+        except ConsentError:  # a full store takes no notes: then each dispatcher says it for itself
+            return now - self._alarmed.get(endpoint, 0) >= self._deadline
 
 
 def oldest_of(found: Iterable[Mapping[EndpointId, UnixMs]]) -> dict[EndpointId, UnixMs]:

@@ -8,6 +8,7 @@ from consent.model import EndpointId, Millis, Partition, UnixMs
 from dispatcher.deadline import Deadline, oldest_of
 from tests.builders import a_delivery, a_stop, an_endpoint
 from tests.ledger.test_queue import looks
+from tests.out_of_memory import out_of_memory
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse")
 REGISTERED = {CRM.id: CRM, WAREHOUSE.id: WAREHOUSE}
@@ -48,6 +49,19 @@ async def test_too_old_a_one_is_an_alarm_by_one_of_all_dispatchers(
 
     assert alarms(logs) == [CRM.id]
     assert 700 <= logs[0]["waiting_s"] < 760
+
+
+async def test_a_full_store_keeps_nobody_from_the_alarm(
+    queue: Queue, health: Health, store: Store, stopped: UnixMs
+) -> None:
+    found, deadline = await looks(queue), Deadline(queue, health, LONG)
+
+    async with out_of_memory(store):
+        with capture_logs() as logs:
+            for ms in (700_000, 800_000, 1_400_000):
+                await deadline.looked([later(look, ms) for look in found], REGISTERED)
+
+    assert [line["waiting_s"] // 100 for line in logs if line["event"] == "optout.overdue"] == [7, 14]
 
 
 async def test_nothing_is_asked_where_nothing_waits(queue: Queue, health: Health, store: Store) -> None:
