@@ -125,6 +125,22 @@ async def test_a_line_older_than_what_is_known_changes_nothing(store: Store, led
     assert [len(await history(ledger, msisdn)) for msisdn in (ANN, BOB)] == [1, 1]
 
 
+@pytest.mark.parametrize("is_dated", [True, False])
+async def test_the_opt_out_that_was_there_before_she_was_asked_does_not_answer_for_her(
+    store: Store, ledger: Ledger, is_dated: bool
+) -> None:
+    """The same list once more, while a double opt-in is pending."""
+    listed = an_entry(is_dated=is_dated)
+    await enlisted(store, listed, now=NOON)
+    await ledger.apply(a_change(Status.PENDING, at=NOON + 60_000, origin=an_origin(Actor.ACCOUNT)))
+
+    assert await enlisted(store, listed) == Tally(unchanged=1)
+    assert (await state_of(ledger)).status is Status.PENDING
+    for newer in (an_entry(at=NOON + 2000), an_entry(actor=Actor.RECIPIENT)):
+        assert await enlisted(store, newer) == Tally(changed=1)
+        await ledger.apply(a_change(Status.PENDING, at=NOON + 120_000, origin=an_origin(Actor.ACCOUNT)))
+
+
 async def test_her_own_opt_out_comes_to_light_though_it_is_older(store: Store, ledger: Ledger) -> None:
     await ledger.apply(a_stop(origin=an_origin(Actor.ACCOUNT)))
 

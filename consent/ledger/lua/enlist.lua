@@ -15,9 +15,16 @@ local CHANGED, CONFIRMED, UNCHANGED, OLDER, KEPT_OUT = 1, 2, 3, 4, 5
 local KIND = 7
 local TYPE = {i = 'consent.opted_in', o = 'consent.opted_out'}
 
+-- She was out before she was asked, and the list says no more than that: it is not the answer.
+local function is_known_of_before(before, line)
+  return before.status == 'p' and line.status == 'o' and line.actor ~= 'r' and before.out_at > 0 and
+    not (line.is_dated and math.floor(line.at / 1000) > before.out_at)
+end
+
 -- A recipient's own opt-out is claimed for her whenever it comes to light, or the account could undo it.
 local function judged(before, line)
   if not before then return CHANGED end
+  if is_known_of_before(before, line) then return UNCHANGED end
   if before.status == line.status then
     local is_claimed = line.status == 'o' and line.actor == 'r' and before.actor ~= 'r'
     return (is_claimed or (line.is_dated and line.at > before.at)) and CONFIRMED or UNCHANGED
