@@ -18,6 +18,7 @@ import orjson
 
 from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place, place_in_log
 from consent.ledger.schedule import Claimed, Due, Look, Order, Routed, Settled, Stretch, Verdict
+from consent.ledger.settling import Settling
 from consent.ledger.state import event_of, events_of
 from consent.ledger.store import Store
 from consent.ledger.tail import Tail
@@ -37,8 +38,6 @@ from consent.together import all_of
 LEASE_MS = Millis(5000)
 """A dead dispatcher's deliveries are due again this long after its last heartbeat. How soon another one finds out:
 dispatcher/deliver.py."""
-ATTEMPTS_KEPT = 10_000
-"""Per partition, for the console."""
 _STRETCH = 256
 _HELD, _DUE = "h", "d"
 _EXPIRED_PER_LOOK = 64
@@ -49,6 +48,7 @@ _HASTENED_AT_ONCE = 500
 class Queue:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._settling = Settling(store)
         self._tail: Tail | None = None
 
     # ── routing ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,25 +176,13 @@ class Queue:
     ) -> Settled | None:
         """End a lease: done, dead, or due again after `wait`. None if it was no longer ours, and nothing changed.
         `cause` is the word under which a dead one is counted."""
-        keys = self._store.keys[lease.partition]
-        named = [keys.leased, keys.next, *_lane_keys(keys, lease.endpoint, lease.msisdn), keys.attempts]
         attempted = _json(record) if record else ""
-        arguments: list[str | int] = [
-            lease.endpoint,
-            lease.msisdn,
-            lease.token,
-            verdict,
-            wait,
-            attempted,
-            ATTEMPTS_KEPT,
-        ]
-        if verdict == "bury" or lease.is_replay:
-            named += [keys.dead(lease.endpoint), keys.graves(lease.endpoint), keys.given_up(lease.endpoint)]
         if verdict == "bury":
-            reason = record.error if record else ""
-            arguments += [_json({"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": reason}), cause]
-        reply = await self._store.commit.call("settle", named, arguments)
-        return None if reply == [b"not_yours"] else Settled(_instant(reply[1]), reply[2] > 0)
+            grave = {"msisdn": lease.msisdn, "attempts": lease.attempt, "reason": record.error if record else ""}
+            following = f"bury {cause} {_json(grave)}"
+        else:
+            following = "done" if verdict == "done" else f"{verdict} {wait}"
+        return await self._settling.end(lease, record=attempted, next=following)
 
     async def renew(self, leases: Iterable[Lease]) -> None:
         """The heartbeat: these are still being worked on. All in one flush, for one after the other they would take

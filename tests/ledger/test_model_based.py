@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from consent.ledger import Backlog, Ledger, Look, Queue, Replays, Store, Verdict
+from consent.ledger import Backlog, Ledger, Look, Queue, Replays, Settled, Store, Verdict
 from consent.model import (
     CONSENT_EVENT,
     Actor,
@@ -356,6 +356,31 @@ class Relay(RuleBasedStateMachine):
 
         assert self.run(self.queue.settle(lease, verdict, RECORD, wait=wait))
 
+        self.was_settled(lane, lease, verdict, wait)
+
+    @precondition(lambda self: len(self.leased()) > 1)
+    @rule(data=st.data())
+    def settle_together(self, data: st.DataObject) -> None:
+        """Those of one partition go in one call, and lost leases with them."""
+        verdicts = st.tuples(st.sampled_from(["done", "bury", "retry", "release"]), st.sampled_from([SOON, MUCH_LATER]))
+        drawn = [(lane, lease, *data.draw(verdicts)) for lane, lease in self.leased()]
+        lost = data.draw(st.lists(st.sampled_from(self.lost), max_size=2)) if self.lost else []
+
+        async def together() -> list[Settled | None]:
+            ours = [self.queue.settle(lease, verdict, RECORD, wait=wait) for _, lease, verdict, wait in drawn]
+            theirs = [self.queue.settle(lease, "done", RECORD, wait=SOON) for lease in lost]
+            return await asyncio.gather(*theirs, *ours)
+
+        settled = self.run(together())
+
+        assert settled[: len(lost)] == [None] * len(lost)
+        for one, (lane, lease, verdict, wait) in zip(settled[len(lost) :], drawn, strict=True):
+            self.was_settled(lane, lease, verdict, wait)
+            assert one is not None
+            assert (one.due is None) == (not lane.events)
+            assert one.was_tried or not (lane.events and lane.head.attempts)
+
+    def was_settled(self, lane: Lane, lease: Lease, verdict: Verdict, wait: Millis) -> None:
         match verdict:
             case "done":
                 lane.advance()

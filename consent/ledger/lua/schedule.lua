@@ -124,19 +124,3 @@ local function is_behind(lane, event)
   end
   return false
 end
-
--- The head is done with: the one behind it takes its place, due now. Returns when, or '' if there is none; and whether
--- it is filed as tried before, as 1 or 0.
-local function advance_lane(keys, endpoint, recipient, held)
-  if URGENT[held.mark] then redis.call('ZREM', keys.unheard, held.event) end
-  local waiting = redis.call('LPOP', keys.lane)
-  if not waiting then
-    redis.call('HDEL', keys.heads, recipient)
-    return '', 0
-  end
-  local event, mark = string.match(waiting, '^(%S+) (%S+)$')
-  local at = now_ms()
-  redis.call('HSET', keys.heads, recipient, head(event, 0, mark, '-'))
-  make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
-  return at, REPLAYED[mark] and 1 or 0
-end

@@ -1,37 +1,114 @@
--- settle: end a lease, and say what comes next.
---   KEYS[1] leased zset  [2] next zset  [3] due zset  [4] heads hash  [5] lane list  [6] unheard zset
---   KEYS[7] attempts stream    then, to bury and of a replay: [8] dead zset  [9] graves hash  [10] given-up hash
---   ARGV[1] endpoint  [2] recipient  [3] lease token  [4] 'done' | 'bury' | 'retry' | 'release'  [5] wait before a retry (ms)
---   ARGV[6] attempt record, '' for none  [7] attempts to keep
---   then, to bury: ARGV[8] what to write on the grave  [9] why it was given up
---   returns {'ok', when this lane is due next or '', 1 if it is filed as tried before, else 0} | {'not_yours'}
---   not_yours: a reaped lease is no longer ours to end
+-- settle: end leases of one partition, and say what comes next.
+--   KEYS[1] leased zset  [2] next zset  [3] attempts stream
+--   then for each endpoint: due zset, heads hash, unheard zset, dead zset, graves hash, given-up hash, and the lane list
+--     of each of its leases
+--   ARGV[1] attempts to keep
+--   then for each endpoint: its id, how many leases, and for each of these: recipient, lease token, attempt record ('' for
+--     none), and what comes next: 'done' | 'retry' and the wait (ms) | 'release' and the wait (ms) | 'bury', why, and what
+--     to write on the grave
+--   returns for each lease: '-' if it is no longer the caller's to end | '' | 'u' or 't' and when its lane is due next: with
+--     what was never tried, or was
 -- Why here: a dispatcher that lost its lease must not cancel its successor's retry.
-local function settle(keys, args)
-  local lane = {next = keys[2], due = keys[3], heads = keys[4], lane = keys[5], unheard = keys[6]}
-  local held = parse_head(redis.call('HGET', keys[4], args[2]))
-  if not held or held.token ~= args[3] then return {'not_yours'} end
-  redis.call('ZREM', keys[1], args[1] .. '\31' .. args[2])
-  if args[6] ~= '' then
-    redis.call('XADD', keys[7], 'MAXLEN', '~', args[7], '*', 'endpoint', args[1], 'msisdn', args[2], 'event', held.event,
-      'record', args[6])
+
+-- The head is done with: the one behind it, if there is any, takes its place, due now.
+local function advance_lane(keys, endpoint, one, now)
+  local waiting = redis.call('LPOP', one.lane)
+  if not waiting then
+    redis.call('HDEL', keys.heads, one.recipient)
+    return ''
   end
-  if args[4] == 'done' or args[4] == 'bury' then
-    if args[4] == 'bury' then
-      redis.call('ZADD', keys[8], now_ms(), held.event)
-      redis.call('HSET', keys[9], held.event, args[8])
-      redis.call('HINCRBY', keys[10], args[9], 1)
-    elseif REPLAYED[held.mark] and redis.call('ZREM', keys[8], held.event) == 1 then -- given up before it was replayed
-      redis.call('HDEL', keys[9], held.event)
+  local event, mark = string.match(waiting, '^(%S+) (%S+)$')
+  redis.call('HSET', keys.heads, one.recipient, head(event, 0, mark, '-'))
+  make_due(keys, endpoint, one.recipient, {mark = mark, attempts = 0}, now)
+  return (REPLAYED[mark] and 't' or 'u') .. now
+end
+
+-- What was delivered or given up. Nearly always nothing waits behind any of it, and one question tells.
+local function leave_lanes(keys, endpoint, left, now, answers)
+  local recipients, lanes, heard = {}, {}, {}
+  for i, one in ipairs(left) do
+    recipients[i], lanes[i] = one.recipient, one.lane
+    if URGENT[one.mark] then heard[#heard + 1] = one.event end
+  end
+  if #heard > 0 then redis.call('ZREM', keys.unheard, unpack(heard)) end
+  if redis.call('EXISTS', unpack(lanes)) == 0 then
+    redis.call('HDEL', keys.heads, unpack(recipients))
+    return
+  end
+  for _, one in ipairs(left) do answers[one.place] = advance_lane(keys, endpoint, one, now) end
+end
+
+local function bury(keys, one, now)
+  local why, grave = string.match(one.next, '^bury (%S+) (.*)$')
+  redis.call('ZADD', keys.dead, now, one.event)
+  redis.call('HSET', keys.graves, one.event, grave)
+  redis.call('HINCRBY', keys.given_up, why, 1)
+end
+
+local function come_again(keys, endpoint, one, now)
+  local word, wait = string.match(one.next, '^(%S+) (%d+)$')
+  if word == 'retry' then one.attempts = one.attempts + 1 end
+  redis.call('HSET', keys.heads, one.recipient, head(one.event, one.attempts, one.mark, '-'))
+  local at = now + tonumber(wait)
+  make_due(keys, endpoint, one.recipient, one, at)
+  return ((one.attempts > 0 or REPLAYED[one.mark]) and 't' or 'u') .. at
+end
+
+-- Whether it leaves its lane. A replay that was given up before it was sent again is dead no more.
+local function is_over(keys, one, now)
+  if one.next == 'done' then
+    if REPLAYED[one.mark] and redis.call('ZREM', keys.dead, one.event) == 1 then
+      redis.call('HDEL', keys.graves, one.event)
     end
-    local at, was_tried = advance_lane(lane, args[1], args[2], held)
-    return {'ok', tostring(at), was_tried}
+    return true
   end
-  if args[4] == 'retry' then held.attempts = held.attempts + 1 end
-  redis.call('HSET', keys[4], args[2], head(held.event, held.attempts, held.mark, '-'))
-  local at = now_ms() + tonumber(args[5])
-  make_due(lane, args[1], args[2], held, at)
-  return {'ok', tostring(at), (held.attempts > 0 or REPLAYED[held.mark]) and 1 or 0}
+  if string.sub(one.next, 1, 5) ~= 'bury ' then return false end
+  bury(keys, one, now)
+  return true
+end
+
+local function settle_of(keys, endpoint, leases, kept, answers)
+  local recipients, ended, left, now = {}, {}, {}, now_ms()
+  for i, one in ipairs(leases) do recipients[i] = one.recipient end
+  for i, text in ipairs(redis.call('HMGET', keys.heads, unpack(recipients))) do
+    local one, held = leases[i], parse_head(text)
+    if not held or held.token ~= one.token then
+      answers[one.place] = '-'
+    else
+      one.event, one.attempts, one.mark = held.event, held.attempts, held.mark
+      ended[#ended + 1] = endpoint .. '\31' .. one.recipient
+      if one.record ~= '' then
+        redis.call('XADD', keys.attempts, 'MAXLEN', '~', kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient,
+          'event', one.event, 'record', one.record)
+      end
+      if is_over(keys, one, now) then
+        left[#left + 1] = one
+      else
+        answers[one.place] = come_again(keys, endpoint, one, now)
+      end
+    end
+  end
+  if #ended > 0 then redis.call('ZREM', keys.leased, unpack(ended)) end
+  if #left > 0 then leave_lanes(keys, endpoint, left, now, answers) end
+end
+
+local function settle(keys, args)
+  local answers, slot, i = {}, 4, 2
+  while i <= #args do
+    local endpoint, leases = args[i], {}
+    local of = {leased = keys[1], next = keys[2], attempts = keys[3], due = keys[slot], heads = keys[slot + 1],
+      unheard = keys[slot + 2], dead = keys[slot + 3], graves = keys[slot + 4], given_up = keys[slot + 5]}
+    slot = slot + 6
+    for at = i + 2, i + 4 * args[i + 1], 4 do
+      answers[#answers + 1] = ''
+      leases[#leases + 1] = {place = #answers, lane = keys[slot], recipient = args[at], token = args[at + 1],
+        record = args[at + 2], next = args[at + 3]}
+      slot = slot + 1
+    end
+    settle_of(of, endpoint, leases, args[1], answers)
+    i = i + 2 + 4 * args[i + 1]
+  end
+  return answers
 end
 
 register('settle', settle, 'allow-oom')
