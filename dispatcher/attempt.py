@@ -15,7 +15,8 @@ from consent.ledger import Queue, Said, Settled, Verdict
 from consent.model import AttemptRecord, Endpoint, Event, EventType, Lease, Millis, Opening, UnixMs
 from consent.values import value
 from dispatcher import exchange
-from dispatcher.formats import body, speaks
+from dispatcher.bodies import Bodies
+from dispatcher.formats import speaks
 from dispatcher.outcome import Attempted, Delivered, Gone, OurFault, Outcome, TryAgain, charged
 from dispatcher.retry import GONE_REASON, Bury, Done, Hold, PutOff, RetryIn, RetryPolicy, Step, next_step
 from dispatcher.send import Sender
@@ -98,6 +99,7 @@ class Attempts:
         self._queue = queue
         self._sender = sender
         self._policy = policy
+        self._bodies = Bodies()
 
     async def make(self, lease: Lease, directory: Directory, clock: Callable[[], UnixMs]) -> Attempt:
         """One request to the endpoint, if it is to be made at all, and what follows from its answer."""
@@ -108,7 +110,7 @@ class Attempts:
             return Attempt(Bury("the event is no longer in the log", "event_gone"))
         if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
             return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}", "no_form"))
-        payload = body(lease.event, endpoint.format, directory)
+        payload = self._bodies.of(lease.event, endpoint.format, directory)
         span = opened_for(lease, self._traces) if self._traces else None
         attempted = await self._sender.send(
             endpoint,

@@ -13,6 +13,7 @@ import asyncio
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 
 import orjson
 
@@ -43,6 +44,10 @@ _HELD, _DUE = "h", "d"
 _EXPIRED_PER_LOOK = 64
 _HASTENED_AT_ONCE = 500
 """In one step of the store, which serves nobody else meanwhile."""
+
+
+_claimed_event = lru_cache(maxsize=1024)(event_of)
+"""Every endpoint that is told of an event claims it."""
 
 
 class Queue:
@@ -161,7 +166,7 @@ class Queue:
                     endpoint=EndpointId(endpoint.decode()),
                     msisdn=Msisdn(msisdn.decode()),
                     event_id=event_id(partition, stream_id),
-                    event=event_of(partition, stream_id, fields[1]) if fields else None,
+                    event=_claimed_event(partition, stream_id, fields[1]) if fields else None,
                     attempt=attempts + 1,
                     token=token,
                     is_replay=bool(marks),
