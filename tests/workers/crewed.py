@@ -111,8 +111,11 @@ async def crew(here: Installation, kind: str, *, number: int = 0) -> AsyncIterat
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie is not: nobody may be there to reap an orphan."""
+    """A zombie is not, for nobody may be there to reap an orphan; but one of which other threads are left has its
+    sockets still."""
+    process = Path("/proc") / str(pid)
     try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len([*(process / "task").iterdir()]) > 1
+    except (FileNotFoundError, ProcessLookupError):
         return False
