@@ -40,11 +40,17 @@ class PutBack:
     wait: Millis = _REST
 
 
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Its endpoint's format was changed since this was routed, and has no form for it: it would not be routed today.
+    Given up, it would stay dead however often it is sent again."""
+
+
 @value(frozen=True, slots=True, kw_only=False)
 class Attempt:
     """What came of one lease: to be settled."""
 
-    step: Step | PutBack
+    step: Step | PutBack | Drop
     attempted: Attempted | None = None
     """None where no request was made."""
 
@@ -108,8 +114,15 @@ class Attempts:
             return Attempt(PutBack())
         if lease.event is None:
             return Attempt(Bury("the event is no longer in the log", "event_gone"))
-        if not speaks(endpoint.format, lease.event.type):  # its format was changed after this was routed
-            return Attempt(Bury(f"{endpoint.format} has no form for {lease.event.type}", "no_form"))
+        if not speaks(endpoint.format, lease.event.type):
+            log.warning(
+                "delivery.dropped",
+                delivery=lease.event_id,
+                type=lease.event.type,
+                endpoint=endpoint.id,
+                reason=f"{endpoint.format} has no form for it",
+            )
+            return Attempt(Drop())
         payload = self._bodies.of(lease.event, endpoint.format, directory)
         span = opened_for(lease, self._traces) if self._traces else None
         attempted = await self._sender.send(
@@ -156,11 +169,11 @@ class Attempts:
         return None
 
 
-def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
+def _verdict(step: Step | PutBack | Drop) -> tuple[Verdict, Millis]:
     match step:
         case PutBack(wait=wait) | PutOff(wait=wait):
             return "release", wait
-        case Done():
+        case Done() | Drop():
             return "done", Millis(0)
         case RetryIn(wait=wait):
             return "retry", wait
@@ -170,8 +183,8 @@ def _verdict(step: Step | PutBack) -> tuple[Verdict, Millis]:
             return "release", _REST
 
 
-def _record(lease: Lease, step: Step | PutBack, attempted: Attempted | None) -> AttemptRecord | None:
-    if isinstance(step, PutBack):
+def _record(lease: Lease, step: Step | PutBack | Drop, attempted: Attempted | None) -> AttemptRecord | None:
+    if isinstance(step, PutBack | Drop):
         return None
     timings = attempted.timings if attempted else None
     return AttemptRecord(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,12 +16,12 @@ from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Owed, Queue, Replays, Said, Store
-from consent.model import Endpoint, Lease, Millis, Partition, Recorded
+from consent.model import Endpoint, EventType, Lease, Millis, Partition, Recorded
 from dispatcher.attempt import Attempt, Attempts
 from dispatcher.outcome import Attempted, TryAgain, charged
 from dispatcher.retry import GONE_REASON, RetryPolicy, next_step
 from dispatcher.send import Sender
-from tests.builders import SECRET, a_campaign, a_delivery, a_stop, an_endpoint
+from tests.builders import BOB, SECRET, a_campaign, a_change, a_delivery, a_stop, an_endpoint
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -273,6 +274,27 @@ async def test_an_event_that_is_no_longer_in_the_log_is_parked(
     assert without_event.event is None
     dead = await owed(backlog, crm)
     assert (dead.state, dead.reason) == ("dead", "the event is no longer in the log")
+
+
+async def test_what_the_endpoint_has_no_form_for_any_more_is_dropped_and_an_opt_out_is_not(
+    attempts: Attempts, ledger: Ledger, queue: Queue, backlog: Backlog, sink: Sink, crm: Endpoint
+) -> None:
+    await ledger.apply(a_change(None, type=EventType.MESSAGE_RECEIVED, campaigns=(), detail='{"text":"Hello"}'))
+    await ledger.apply(a_stop(msisdn=BOB))
+    for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+        await queue.fan_out(stretch, [a_delivery(event, crm) for event in stretch.events])
+    claims = [await queue.claim(Partition(p), {crm.id: 9}, token="mine") for p in range(4)]
+    by_type = {lease.event.type: lease for claimed in claims for lease in claimed.leases if lease.event}
+    speaks_wxml = Directory.of(2, campaigns=[a_campaign()], endpoints=[replace(crm, format="wxml")])
+
+    with capture_logs() as logs:
+        await carried_out(attempts, by_type[EventType.MESSAGE_RECEIVED], speaks_wxml)
+    attempt = await attempts.make(by_type[EventType.OPTED_OUT], speaks_wxml, system_clock)
+
+    assert [owed.event for owed in await backlog.owed(crm.id)] == [by_type[EventType.OPTED_OUT].event_id]
+    assert [line["event"] for line in logs] == ["delivery.dropped"]
+    assert attempt.attempted is not None
+    assert len(sink.heads) == 1
     assert sink.received == []
 
 
