@@ -20,7 +20,7 @@ from receiver.codecs import CODECS
 from receiver.codecs.codec import Reply
 from receiver.inbound import Inbound
 from receiver.reading import inbound_of
-from receiver.reception import Receipt, Reception
+from receiver.reception import ReadInPart, Receipt, Reception
 from receiver.tally import Tally
 from receiver.tracing import Journey
 
@@ -118,6 +118,7 @@ class Hooks:
             reason=error.reason,
             error=str(error),
             ms=ms,
+            **(_brought(error.receipt) if isinstance(error, ReadInPart) else {}),
         )
         if source is not None:
             return CODECS[source.provider].reply(error)
@@ -138,8 +139,11 @@ class Hooks:
                 "webhook.accepted",
                 source=source.id,
                 type=" ".join(receipt.types),
-                events=" ".join(receipt.events[:_MOST_NAMED]),
+                **_brought(receipt),
                 ms=self._clock() - began,
-                **receipt.unusual(),
             )
         return CODECS[source.provider].reply(None)
+
+
+def _brought(receipt: Receipt) -> dict[str, object]:
+    return {"events": " ".join(receipt.events[:_MOST_NAMED]), **receipt.unusual()}

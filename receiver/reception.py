@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @value(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of one webhook: for the log line, nothing else."""
+    """What became of one webhook, to be counted and logged."""
 
     events: tuple[EventId, ...] = ()
     types: tuple[EventType, ...] = ()
@@ -45,6 +45,15 @@ class Receipt:
             "parts_held": self.parts_held,
         }
         return {name: count for name, count in counts.items() if count}
+
+
+class ReadInPart(Refused):
+    """Of a batch, the sender must change some; the others are recorded."""
+
+    def __init__(self, said: str, receipt: Receipt) -> None:
+        super().__init__(said)
+        self.receipt = receipt
+        """For the others."""
 
 
 class Reception:
@@ -105,7 +114,8 @@ class Reception:
         receipt = _together(await asyncio.gather(*(self._record(one, source, now) for one in judged)))
         if refused:
             many = len(judged) + len(refused)
-            raise Refused(f"{len(refused)} of {many} cannot be read, the others are recorded; the first: {refused[0]}")
+            said = f"{len(refused)} of {many} cannot be read, the others are recorded; the first: {refused[0]}"
+            raise ReadInPart(said, receipt)
         return then(receipt)
 
     async def judge_overdue(self, partition: Partition) -> Receipt:

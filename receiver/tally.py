@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from consent.errors import ConsentError
 from consent.histogram import Histogram
 from consent.model import AccountId, Source, SourceId, UnixMs
-from receiver.reception import Receipt
+from receiver.reception import ReadInPart, Receipt
 
 INGEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 """Seconds."""
@@ -59,10 +59,7 @@ class SourceTally:
         return sum(count for _, count in self.outcomes())
 
     def add_unusual(self, receipt: Receipt) -> None:
-        self._batched += len(receipt.events)
-        self.duplicates += receipt.duplicates
-        self.superseded += receipt.superseded
-        self.parts_held += receipt.parts_held
+        self.add_brought(receipt)
         if receipt.events:
             self._batches += 1
         elif receipt.duplicates:
@@ -71,6 +68,13 @@ class SourceTally:
             self.held += 1
         else:
             self.ignored += 1
+
+    def add_brought(self, receipt: Receipt) -> None:
+        """What a webhook brought, whatever became of itself."""
+        self._batched += len(receipt.events)
+        self.duplicates += receipt.duplicates
+        self.superseded += receipt.superseded
+        self.parts_held += receipt.parts_held
 
 
 class Tally:
@@ -117,6 +121,8 @@ class Tally:
         row = self._row(source)
         row.last_at = now
         row.refused[error.reason] += 1
+        if isinstance(error, ReadInPart):
+            row.add_brought(error.receipt)
 
     def answered(self, route: str, status: int, *, events: int, seconds: float) -> None:
         self.called[route, status] += 1

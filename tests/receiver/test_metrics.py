@@ -4,7 +4,7 @@ from consent.errors import NoSuchSource, StoreUnavailable, Unverified
 from consent.ledger import Pulse, Registry, Store
 from consent.model import EventId, EventType, SourceId, UnixMs
 from receiver.metrics import Metrics
-from receiver.reception import Receipt
+from receiver.reception import ReadInPart, Receipt
 from receiver.tally import Tally
 from tests.builders import ACME, ANN, NOON, a_source
 from tests.e2e.installation import Installation, eventually
@@ -41,6 +41,20 @@ def test_a_webhook_is_counted_under_one_outcome_and_by_what_it_brought() -> None
     assert found["webhook_parts_held_total acme nexmo nexmo-main"] == 1
     assert found["ingest_seconds_count"] == found["ingest_seconds_bucket 0.0025"] == 6
     assert found["ingest_seconds_bucket 0.001"] == 0
+
+
+def test_what_a_batch_brought_that_was_read_in_part_is_counted_though_it_was_refused() -> None:
+    tally = Tally()
+    brought = Receipt(events=(EventId("evt_1_1_0"), EventId("evt_1_2_0")), duplicates=1, superseded=1)
+    tally.refused(NEXMO, ReadInPart("1 of 4 cannot be read", brought), now=NOON)
+
+    found = counted(tally)
+
+    assert found["webhooks_refused_total acme nexmo malformed nexmo-main"] == 1
+    assert found["webhooks_total acme refused nexmo nexmo-main"] == 1
+    assert found["webhooks_total acme recorded nexmo nexmo-main"] == 0
+    assert found["webhook_events_total acme nexmo nexmo-main"] == tally.counters()["events"] == 2
+    assert found["webhook_duplicates_total acme nexmo nexmo-main"] == 1
 
 
 def test_a_refused_webhook_is_counted_by_its_reason_and_one_of_nobody_as_nobodys() -> None:

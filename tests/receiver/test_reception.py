@@ -22,7 +22,7 @@ from consent.model import (
     UnixMs,
 )
 from receiver.inbound import Inbound
-from receiver.reception import Receipt, Reception
+from receiver.reception import ReadInPart, Receipt, Reception
 from tests.builders import ACME, ALERTS, ANN, a_campaign, a_source, let_wait
 from tests.out_of_memory import out_of_memory
 
@@ -183,10 +183,13 @@ async def test_what_can_be_read_of_a_batch_is_recorded_and_the_rest_is_refused(
     reception: Reception, ledger: Ledger
 ) -> None:
     batch = a_batch("16505550101", "", "16505550103")
+    brought = []
     for _ in range(2):
-        with pytest.raises(Refused, match="1 of 3 cannot be read, the others are recorded; the first: "):
+        with pytest.raises(ReadInPart, match="1 of 3 cannot be read, the others are recorded; the first: ") as refused:
             await reception.take(batch, SKYCORE, NOW)
+        brought.append(refused.value.receipt)
 
+    assert [(len(receipt.events), receipt.duplicates) for receipt in brought] == [(2, 0), (0, 2)]
     assert {event.msisdn for event in await ledger.newest(10)} == {"16505550101", "16505550103"}
     assert len(await ledger.newest(10)) == 2
 
