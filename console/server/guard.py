@@ -37,16 +37,24 @@ async def require(request: web.Request, scope: Scope) -> Viewer:
 
 
 async def viewer_of(request: web.Request) -> Viewer:
-    if _VIEWER in request:
-        return request[_VIEWER]
+    if _VIEWER not in request:
+        request[_VIEWER] = await _asking(request)
+    return request[_VIEWER]
+
+
+async def ensure_still(request: web.Request) -> None:
+    """Unauthorised if the token was revoked, or the log-in has ended, since the request began."""
+    if await _asking(request) != request[_VIEWER]:
+        raise Unauthorised("this may see other things by now than when it began")
+
+
+async def _asking(request: web.Request) -> Viewer:
     if bearer := _bearer(request):
         viewer, _ = await proved(request, bearer)
-    elif cookie := request.cookies.get(COOKIE):
-        viewer = await _logged_in(request, cookie)
-    else:
-        raise Unauthorised("send a token as `Authorization: Bearer …`; `consent-relay token create` makes one")
-    request[_VIEWER] = viewer
-    return viewer
+        return viewer
+    if cookie := request.cookies.get(COOKIE):
+        return await _logged_in(request, cookie)
+    raise Unauthorised("send a token as `Authorization: Bearer …`; `consent-relay token create` makes one")
 
 
 async def proved(request: web.Request, word: str) -> tuple[Viewer, str]:

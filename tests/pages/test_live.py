@@ -10,14 +10,16 @@ import pytest
 from config.clock import system_clock
 from consent.errors import StoreUnavailable
 from consent.ledger import Beat, Pulse, Registry, Store
+from consent.ledger.tokens import Tokens
 from consent.model import UnixMs
 from console.desk import Desk
 from console.pages.picture import Looking, Picture
 from console.pages.poller import Poller
+from console.pages.stream import ASKED_EVERY_S
 from tests.builders import BOB, a_stop, an_endpoint
 from tests.console.served import FIRST_TOKEN, Served, logged, recorded, served, settings_of
 from tests.e2e.installation import eventually
-from tests.pages.visitor import regions, visitor, watching
+from tests.pages.visitor import Visitor, regions, visitor, watching
 
 
 class Counted(Looking):
@@ -168,6 +170,22 @@ async def _rest(told: AsyncIterator[dict[str, str]]) -> None:
     with suppress(aiohttp.ClientError):  # that the connection was closed is an end, too
         async for _ in told:
             pass
+
+
+@pytest.mark.parametrize("ends", ["her token is revoked", "she logs out"])
+async def test_who_may_no_more_watches_no_more(site: Served, ends: str) -> None:
+    await recorded(site.store)
+    async with watching(site, "read") as told:
+        await anext(told)
+        if ends == "she logs out":
+            await Visitor(site.http).post("/logout")
+        else:
+            await Tokens(site.store).revoke((await Tokens(site.store).list())[0].name)
+
+        await asyncio.wait_for(_rest(told), 2 * ASKED_EVERY_S)
+
+    async with site.http.get("/live", allow_redirects=False) as answer:
+        assert answer.status == 303
 
 
 async def test_a_stranger_watches_nothing(site: Served) -> None:
