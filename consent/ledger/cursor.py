@@ -18,6 +18,8 @@ from consent.errors import Refused
 _VERSION = 1
 _WORD = re.compile(r"[A-Za-z0-9_-]{4,32768}")
 _CHECKSUM = 4
+_BEFORE_PLACES = _OF_A_PLACE = 3
+"""Numbers."""
 
 
 class Place(NamedTuple):
@@ -48,7 +50,7 @@ def places_of(word: str, *, partitions: int) -> list[Place]:
     if checksum != _checksum(content):
         raise Refused("the cursor is damaged: send `next` of an earlier answer as it was")
     numbers = list(_numbers(content))
-    if numbers[:2] != [_VERSION, partitions]:
+    if numbers[:2] != [_VERSION, partitions] or len(numbers) != _BEFORE_PLACES + _OF_A_PLACE * partitions:
         raise Refused("the cursor is of another store, or of another version of this one")
     base, rest = numbers[2], iter(numbers[3:])
     return [

@@ -4,6 +4,7 @@ All that concerns one recipient carries the hash tag of her partition, so that e
 Cluster. Bucket counts are part of the layout: changing one moves every key.
 """
 
+import re
 from functools import lru_cache
 from zlib import crc32
 
@@ -18,6 +19,7 @@ SEEN_SLICE_MS = 48 * 3600 * 1000
 CLOCK_SKEW_MS = 5 * 60 * 1000
 """How far receivers' clocks may lie apart around the turn of a slice without missing a duplicate."""
 SEPARATOR = "\x1f"
+_EVENT_ID = re.compile(r"evt_([0-9]{1,5})_([0-9]{1,15})_([0-9]{1,19})")
 BAND_MS = 2**43
 """How far apart opt-outs and others, first attempts and later ones are filed in one set (lua/schedule.lua)."""
 
@@ -148,10 +150,8 @@ def event_id(partition: Partition, stream_id: str) -> EventId:
 
 def event_place(event: EventId) -> tuple[Partition, str] | None:
     """Where in which log an event is; None if that is no event id."""
-    match event.split("_"):
-        case ["evt", partition, ms, counter] if partition.isdecimal() and ms.isdecimal() and counter.isdecimal():
-            return Partition(int(partition)), f"{ms}-{counter}"
-    return None
+    found = _EVENT_ID.fullmatch(event)
+    return (Partition(int(found[1])), f"{found[2]}-{found[3]}") if found else None
 
 
 def place_in_log(event: EventId) -> str:

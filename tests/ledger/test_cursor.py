@@ -2,6 +2,7 @@
 
 import base64
 import random
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,15 @@ def test_any_other_text_is_refused(text: str) -> None:
 def test_any_other_bytes_in_base64_are_refused(content: bytes) -> None:
     with pytest.raises(Refused):
         places_of(base64.urlsafe_b64encode(content).rstrip(b"=").decode(), partitions=3)
+
+
+@pytest.mark.parametrize("numbers", [[1, 3], [1, 3, 0], [1, 3, 0, *[1] * 8], [1, 3, 0, *[1] * 10], [2, 3, 0, *[1] * 9]])
+def test_a_cursor_that_is_whole_by_its_checksum_alone_is_refused(numbers: list[int]) -> None:
+    content = bytes(numbers)
+    word = base64.urlsafe_b64encode(content + crc32(content).to_bytes(4, "big")).rstrip(b"=").decode()
+
+    with pytest.raises(Refused):
+        places_of(word, partitions=3)
 
 
 def test_a_cursor_of_a_store_with_other_partitions_is_refused() -> None:

@@ -107,7 +107,11 @@ def test_an_event_is_found_by_its_name(partition: int, ms: int, counter: int) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["", "evt", "evt_1_2", "evt_1_2_3_4", "msg_1_2_3", "evt_x_2_3", "evt_1_-2_3", "evt_1_2_+", "evt_1_2_²"]
+    "name",
+    [
+        *("", "evt", "evt_1_2", "evt_1_2_3_4", "msg_1_2_3", "evt_x_2_3", "evt_1_-2_3", "evt_1_2_+", "evt_1_2_²"),
+        *("evt_1_2_١", "evt_2_99999999999999999999_0", "evt_2_1_18446744073709551616", "evt_1_2_3\n"),
+    ],
 )
 def test_what_is_no_event_id_has_no_place(name: str) -> None:
     assert event_place(EventId(name)) is None
