@@ -26,11 +26,11 @@ async def log_in(request: web.Request) -> web.Response:
     try:
         _, holder = await proved(request, word)
     except (Unauthorised, Throttled) as error:
-        return _see_other(URL("/login").with_query(refused=error.reason, next=_within(leads_to)))
+        return _see_other(URL("/login").with_query(refused=error.reason, next=within(leads_to)))
     lasts = request.app[DESK].settings.console.session
     async with request.app[DESK].reading() as store:
         cookie = await Sessions(store).begin(holder, lasts=lasts, random=secrets.token_bytes)
-    answer = _see_other(URL(_within(leads_to), encoded=True))
+    answer = _see_other(URL(within(leads_to), encoded=True))
     answer.set_cookie(
         COOKIE,
         cookie,
@@ -62,7 +62,7 @@ def _see_other(where: URL) -> web.Response:
     return web.Response(status=303, headers={"Location": str(where)})
 
 
-def _within(path: str) -> str:
+def within(path: str) -> str:
     """A path of ours, or the first page: a log-in shall not lead elsewhere. "//" and "/\\" name another host."""
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_ours else "/"

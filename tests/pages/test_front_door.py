@@ -38,6 +38,13 @@ async def test_a_stranger_is_led_to_the_log_in_and_then_where_she_wanted_to_go(s
     assert (arrived.status, arrived.path) == (200, "/sources?x=1")
 
 
+async def test_the_form_leads_who_is_logged_in_already_where_she_wanted_to_go(site: Served) -> None:
+    somebody = await visitor(site)
+
+    assert (await somebody.get("/login?next=/sources")).path == "/sources"
+    assert (await somebody.get("/login?next=//evil.example/")).path == "/"
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)"]
 )
