@@ -12,7 +12,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from config.clock import steady_clock
-from consent.errors import StoreUnavailable, Unauthorised
+from consent.errors import StoreUnavailable, Throttled, Unauthorised
 from console.server.guard import ensure_still
 from console.server.keys import STOPPING
 
@@ -36,7 +36,7 @@ async def streamed(request: web.Request, regions: AsyncIterator[Regions]) -> web
         try:
             async with asyncio.timeout(LONGEST_S):
                 await _write(request, response, regions)
-        except (TimeoutError, Unauthorised):
+        except (TimeoutError, Unauthorised, Throttled):
             return response
         if not request.app[STOPPING].is_set():
             await response.write(b"event: end\ndata: {}\n\n")
