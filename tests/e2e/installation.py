@@ -26,8 +26,11 @@ from tests.listening import listening
 
 TOKEN = "t0ken-of-at-least-16-chars"
 ROOT = Path(__file__).parents[2]
-_PORTS = range(20_000, 32_000)
-"""Below those from which systems choose one for each connection: else it may be taken before it is listened at."""
+_RUNNERS = 16
+_RUNNER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = range(20_000 + _RUNNER % _RUNNERS, 32_000, _RUNNERS)
+"""Below those from which systems choose one for each connection: else it may be taken before it is listened at. Tests
+that run beside this one have others, or they may take that of a process which is being restarted."""
 
 
 def free_port() -> int:
