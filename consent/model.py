@@ -191,6 +191,10 @@ class Endpoint:
 # ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+LIST = "import"
+"""It takes the place of the provider in the origin of what a list said."""
+
+
 @value(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who said it and how we know: kept with the state and with every event."""
@@ -278,6 +282,11 @@ class Event:
     is_odd: bool = False
     detail: str = ""
 
+    @property
+    def is_listed(self) -> bool:
+        """One of very many, all said at once, and by somebody who knows them: what is said of one number goes first."""
+        return self.origin.provider == LIST
+
 
 @value(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -333,8 +342,13 @@ class Delivery:
     event: EventId
     endpoint: EndpointId
     msisdn: Msisdn
-    is_urgent: bool
-    """Opt-outs go before all else."""
+    is_opt_out: bool
+    is_listed: bool = False
+
+    @property
+    def is_urgent(self) -> bool:
+        """It goes before all else."""
+        return self.is_opt_out and not self.is_listed
 
 
 @value(frozen=True, slots=True, kw_only=True)
@@ -356,7 +370,7 @@ class Lease:
 
     @property
     def is_urgent(self) -> bool:
-        return self.event is not None and self.event.type is EventType.OPTED_OUT
+        return self.event is not None and self.event.type is EventType.OPTED_OUT and not self.event.is_listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

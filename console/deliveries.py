@@ -7,7 +7,7 @@ from datetime import datetime
 from config.masking import without_numbers
 from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Store
 from consent.ledger.arrears import STATES, Arrears
-from consent.model import Endpoint, Event, EventId, EventType
+from consent.model import Endpoint, Event, EventId
 from console.desk import Desk
 from console.eventlines import EventLine, line_of, shown
 from console.lookup import endpoint_meant
@@ -189,7 +189,7 @@ def _asked_for(event: Event, endpoint: Endpoint) -> str:
 
 
 async def _retried(store: Store, endpoint: Endpoint, event: Event) -> Retried:
-    result = await Queue(store).retry(endpoint.id, event, is_urgent=event.type is EventType.OPTED_OUT)
+    result = await Queue(store).retry(endpoint.id, event)
     return Retried(endpoint=endpoint.id, event_id=event.id, result=result)
 
 

@@ -4,7 +4,7 @@ away; whoever mended the endpoint shall not wait for it, and nor shall who said 
 from asyncio import gather
 
 from consent.ledger import Backlog, Ledger, Owed, Queue, Store
-from consent.model import Endpoint, EventType, UnixMs
+from consent.model import Endpoint, UnixMs
 from console.deliveries import Retried
 from console.desk import Desk
 from console.lookup import endpoint_meant
@@ -38,5 +38,5 @@ async def _hastened(store: Store, owed: Owed) -> Retried:
     event = await Ledger(store).event(owed.event)
     result = "forgotten"
     if event is not None:
-        result = await Queue(store).retry(owed.endpoint, event, is_urgent=event.type is EventType.OPTED_OUT)
+        result = await Queue(store).retry(owed.endpoint, event)
     return Retried(endpoint=owed.endpoint, event_id=owed.event, result=result)

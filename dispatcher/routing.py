@@ -22,7 +22,8 @@ def _delivery(event: Event, endpoint: Endpoint) -> Delivery:
         event=event.id,
         endpoint=endpoint.id,
         msisdn=event.msisdn,
-        is_urgent=event.type is EventType.OPTED_OUT,
+        is_opt_out=event.type is EventType.OPTED_OUT,
+        is_listed=event.is_listed,
     )
 
 

@@ -141,5 +141,6 @@ def a_delivery(event: Event, endpoint: Endpoint | None = None) -> Delivery:
         event=event.id,
         endpoint=(endpoint or an_endpoint()).id,
         msisdn=event.msisdn,
-        is_urgent=event.type is EventType.OPTED_OUT,
+        is_opt_out=event.type is EventType.OPTED_OUT,
+        is_listed=event.is_listed,
     )

@@ -14,7 +14,7 @@ from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, Opening, U
 
 _PAGE = 500
 _REPLAYED = frozenset({"R", "r"})
-"""The marks that lua/schedule.lua gives to a replay."""
+"""The marks that lua/schedule.lua gives to a replay; another sign may follow."""
 _KNOWN = frozenset(field.name for field in fields(AttemptRecord))
 
 
@@ -90,7 +90,7 @@ class Backlog:
             state="due" if token == "-" else "in_flight",  # noqa: S105  # the queue's word for "nobody holds it"
             attempts=int(attempts),
             due_at=due_at,
-            is_replay=mark in _REPLAYED,
+            is_replay=mark[0] in _REPLAYED,
         )
         waiting = [entry.decode().split(" ") for entry in behind]
         return [first] + [

@@ -14,7 +14,19 @@ from consent.ledger.keys import CONSENT_BUCKETS, SEPARATOR, Keys, place_among_al
 from consent.ledger.state import ACTOR_LETTER, STATUS_LETTER, origin_number, pack_origin, unpack_state
 from consent.ledger.store import Store
 from consent.ledger.wire import Reply
-from consent.model import AccountId, Actor, CampaignId, ConsentState, Msisdn, Origin, SourceId, Status, UnixMs, Via
+from consent.model import (
+    LIST,
+    AccountId,
+    Actor,
+    CampaignId,
+    ConsentState,
+    Msisdn,
+    Origin,
+    SourceId,
+    Status,
+    UnixMs,
+    Via,
+)
 from consent.numbers import recipient
 
 LINES_A_CALL = 64
@@ -278,7 +290,7 @@ def _dates(occurred_at: UnixMs, decides_at: UnixMs, since: int | None, opted_in:
 
 
 def _origin(via: Via, rule: str) -> Origin:
-    return Origin(actor=Actor.IMPORT, via=via, source=SourceId("import"), provider="import", rule=rule)
+    return Origin(actor=Actor.IMPORT, via=via, source=SourceId("import"), provider=LIST, rule=rule)
 
 
 def _tally(reply: Sequence[int]) -> Tally:

@@ -28,6 +28,7 @@ from consent.model import (
     Delivery,
     EndpointId,
     Event,
+    EventType,
     Lease,
     Millis,
     Msisdn,
@@ -41,6 +42,8 @@ LEASE_MS = Millis(5000)
 dispatcher/deliver.py."""
 _STRETCH = 256
 _HELD, _DUE = "h", "d"
+_MARKS = {(True, False): "1", (False, False): "0", (True, True): "L", (False, True): "l"}
+"""Of an opt-out or not, of a list or not: lua/schedule.lua says what follows."""
 _EXPIRED_PER_LOOK = 64
 _HASTENED_AT_ONCE = 500
 """In one step of the store, which serves nobody else meanwhile."""
@@ -97,7 +100,7 @@ class Queue:
                 delivery.endpoint,
                 delivery.msisdn,
                 place_in_log(delivery.event),
-                "1" if delivery.is_urgent else "0",
+                _MARKS[delivery.is_opt_out, delivery.is_listed],
                 "1" if place in hold else "0",
             )
         word, told = await self._store.commit.call("fan_out", named, arguments)
@@ -212,7 +215,7 @@ class Queue:
 
     # ── steering ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def retry(self, endpoint: EndpointId, event: Event, *, is_urgent: bool) -> str:
+    async def retry(self, endpoint: EndpointId, event: Event) -> str:
         """Attempt one delivery now, waiting or dead: lua/retry.lua lists the answers."""
         place = event_place(event.id)
         if place is None:
@@ -227,7 +230,7 @@ class Queue:
                 keys.dead(endpoint),
                 keys.graves(endpoint),
             ),
-            (endpoint, event.msisdn, place[1], "1" if is_urgent else "0"),
+            (endpoint, event.msisdn, place[1], _MARKS[event.type is EventType.OPTED_OUT, event.is_listed]),
         )
         return str(reply.decode())
 

@@ -212,7 +212,7 @@ async def test_after_the_last_attempt_it_is_parked_and_can_be_replayed(
     dead = await owed(backlog, crm)
     assert (dead.state, dead.attempts, dead.reason) == ("dead", 3, "gave up after 3 attempts: http_500")
     assert lease.event is not None
-    assert await queue.retry(crm.id, lease.event, is_urgent=True) == "revived"
+    assert await queue.retry(crm.id, lease.event) == "revived"
     sink.status = 200
     await carried_out(attempts, await claimed(queue, crm), directory)
     assert await backlog.owed(crm.id) == []

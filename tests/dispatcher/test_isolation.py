@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 
 from config.background import persist
 from config.clock import system_clock
-from consent.ledger import Backlog, Health, HealthRules, Ledger, Queue, Registry, Store
-from consent.model import Change, Endpoint, EventType, Millis, Msisdn
+from consent.ledger import Backlog, Bulk, Entry, Health, HealthRules, Kind, Ledger, Queue, Registry, Store
+from consent.model import Change, Endpoint, EventType, Millis, Msisdn, Status
 from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
@@ -28,7 +28,7 @@ from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
-from tests.builders import SECRET, a_start, a_stop, an_endpoint
+from tests.builders import ACME, ALERTS, BOB, NOON, SECRET, a_start, a_stop, an_endpoint
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -73,6 +73,11 @@ async def hangs() -> web.Response:
 
 async def drags() -> web.Response:
     await asyncio.sleep(0.4)
+    return web.Response()
+
+
+async def takes_a_moment() -> web.Response:
+    await asyncio.sleep(0.01)
     return web.Response()
 
 
@@ -190,6 +195,28 @@ async def test_a_healthy_endpoint_is_told_of_everything_beside_many_that_hang_dr
 
     assert endpoints.told("healthy") == {number: ["opted_in", "opted_out"] for number in numbers(80)}
     await eventually(lambda: len(endpoints.arrived["drags"]) > 0)
+
+
+async def test_who_texts_stop_waits_for_no_list_whether_she_is_on_it_or_not(
+    start: Start, record: Record, register: Any, endpoints: Endpoints, store: Store
+) -> None:
+    await register("crm", max_in_flight=2)
+    endpoints.answers["crm"] = takes_a_moment
+    on_the_list, bulk = numbers(400), Bulk(store)
+    window = bulk.window()
+    opted_in = Kind(ACME, ALERTS, Status.OPTED_IN)
+    window.add([Entry(opted_in, number, NOON, NOON) for number in on_the_list])
+    await bulk.enlist(window, received_at=system_clock())
+    await start()
+    await eventually(lambda: len(endpoints.arrived["crm"]) > 20)
+    ann = next(number for number in reversed(on_the_list) if number not in endpoints.told("crm"))
+
+    await record(a_stop(msisdn=ann, at=system_clock()), a_stop(msisdn=BOB, at=system_clock()))
+    await eventually(lambda: {BOB, ann} <= endpoints.told("crm").keys())
+    await eventually(lambda: endpoints.told("crm")[ann] == ["opted_in", "opted_out"])
+
+    assert endpoints.told("crm")[BOB] == ["opted_out"]
+    assert len(endpoints.arrived["crm"]) < 200
 
 
 async def test_an_open_breaker_spends_no_attempts_and_lets_one_probe_through_of_all_dispatchers(

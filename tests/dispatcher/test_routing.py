@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from consent.model import AccountId, CampaignId, EventType, Status
+from consent.model import LIST, AccountId, CampaignId, EventType, Status
 from dispatcher.routing import route
-from tests.builders import a_delivery, an_endpoint, an_event
+from tests.builders import a_delivery, an_endpoint, an_event, an_origin
 
 NEWS = CampaignId("news")
 
@@ -35,6 +35,12 @@ def test_only_an_opt_out_is_urgent(event_type: EventType) -> None:
     (delivery,) = route(an_event(event_type), [an_endpoint(events=("*",))])
 
     assert delivery.is_urgent is (event_type is EventType.OPTED_OUT)
+
+
+def test_one_of_a_list_is_not() -> None:
+    (delivery,) = route(an_event(origin=an_origin(provider=LIST)), [an_endpoint()])
+
+    assert (delivery.is_opt_out, delivery.is_listed, delivery.is_urgent) == (True, True, False)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
-from consent.model import Endpoint, EndpointId, EventType, Lease, Partition
+from consent.model import LIST, Endpoint, EndpointId, EventType, Lease, Partition
 from dispatcher.slots import AHEAD, AT_ONCE_MS, QUICK_MS, UNSETTLED, Slots, most_for_one, most_retries, next_width
-from tests.builders import ANN, an_endpoint, an_event
+from tests.builders import ANN, an_endpoint, an_event, an_origin
 
 CRM, WAREHOUSE = an_endpoint("crm", max_in_flight=2), an_endpoint("warehouse", max_in_flight=2)
 REGISTERED = {endpoint.id: endpoint for endpoint in (CRM, WAREHOUSE)}
@@ -19,8 +20,8 @@ class Held:
     lease: Lease
 
 
-def a_claimed(endpoint: Endpoint = CRM, type: EventType = EventType.OPTED_IN) -> Held:  # noqa: A002  # the field's name
-    event = an_event(type)
+def a_claimed(endpoint: Endpoint = CRM, type: EventType = EventType.OPTED_IN, **changed: Any) -> Held:  # noqa: A002  # the field's name
+    event = an_event(type, **changed)
     return Held(
         Lease(
             partition=Partition(3),
@@ -69,6 +70,16 @@ def test_an_opt_out_gets_the_next_slot_however_many_wait() -> None:
         slots.join(held)
 
     assert list(slots.start(REGISTERED)) == [urgent, more_urgent]
+
+
+def test_one_of_a_list_does_not() -> None:
+    slots: Slots[Held] = Slots(10)
+    listed, ordinary = a_claimed(type=EventType.OPTED_OUT, origin=an_origin(provider=LIST)), a_claimed()
+    texted = a_claimed(type=EventType.OPTED_OUT)
+    for held in (listed, ordinary, texted):
+        slots.join(held)
+
+    assert list(slots.start(REGISTERED)) == [texted, listed]
 
 
 def with_a_quarter_held(concurrency: int) -> Slots[Held]:

@@ -197,9 +197,9 @@ async def test_nothing_was_attempted_of_an_event_that_never_was(backlog: Backlog
 
 async def test_what_is_no_event_can_neither_be_retried_nor_owed(queue: Queue, store: Store) -> None:
     stretch = Stretch(partition=Partition(0), before="0-0", after="1-0", events=())
-    nonsense = Delivery(event=EventId("nonsense"), endpoint=CRM.id, msisdn=ANN, is_urgent=True)
+    nonsense = Delivery(event=EventId("nonsense"), endpoint=CRM.id, msisdn=ANN, is_opt_out=True)
 
-    assert await queue.retry(CRM.id, an_event(id="nonsense"), is_urgent=True) == "unknown"
+    assert await queue.retry(CRM.id, an_event(id="nonsense")) == "unknown"
     with pytest.raises(ValueError, match="nonsense is no event id"):
         await queue.fan_out(stretch, [nonsense])
     assert await store.redis.exists(store.keys[0].routed) == 0

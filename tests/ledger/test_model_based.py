@@ -25,6 +25,7 @@ from redis import Redis
 from consent.ledger import Backlog, Ledger, Look, Queue, Replays, Settled, Store, Verdict
 from consent.model import (
     CONSENT_EVENT,
+    LIST,
     Actor,
     Applied,
     Attached,
@@ -58,11 +59,11 @@ RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="
 numbers = st.sampled_from(NUMBERS)
 names = st.sampled_from([endpoint.id for endpoint in ENDPOINTS])
 changes = st.builds(
-    lambda status, actor, condition, at, late, until, confirms, is_tied: a_change(
+    lambda status, actor, condition, at, late, until, confirms, is_tied, is_listed: a_change(
         status,
         at=NOON + at * 1000,
         received_at=UnixMs(NOON + (at + late) * 1000),
-        origin=an_origin(actor, via=Via.API),
+        origin=replace(an_origin(actor, via=Via.API), provider=LIST if is_listed else "nexmo"),
         condition=condition,
         question=Question(until=UnixMs(NOON + until * 1000), promises_confirmation=confirms)
         if status is Status.PENDING
@@ -77,6 +78,7 @@ changes = st.builds(
     until=st.integers(0, 5),
     confirms=st.booleans(),
     is_tied=st.booleans(),
+    is_listed=st.booleans(),
 )
 
 
@@ -87,16 +89,52 @@ class Head:
     is_due: bool = True
 
 
+@dataclass(frozen=True)
+class Owed:
+    event: Event
+    is_replay: bool
+
+    @property
+    def is_opt_out(self) -> bool:
+        return self.event.type is EventType.OPTED_OUT
+
+    @property
+    def is_in_bulk(self) -> bool:
+        return self.is_replay or self.event.origin.provider == LIST
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.is_opt_out and not self.is_in_bulk
+
+
 @dataclass
 class Lane:
     """What one endpoint is owed about one number, in order; the first has a head."""
 
-    events: list[Event] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
     head: Head = field(default_factory=Head)
 
     @property
+    def events(self) -> list[Event]:
+        return [owed.event for owed in self.owed]
+
+    @property
+    def is_urgent(self) -> bool:
+        return any(owed.is_urgent for owed in self.owed)
+
+    @property
+    def rank(self) -> int:
+        """The lower, the earlier it is claimed. Whatever is ahead of an opt-out goes as early as that would."""
+        first = self.owed[0]
+        is_late = self.head.attempts > 0 or (first.is_in_bulk and not self.is_urgent)
+        return (0 if self.is_urgent or first.is_opt_out else 2) + is_late
+
+    def owe(self, event: Event, *, is_replay: bool = False) -> None:
+        self.owed.append(Owed(event, is_replay))
+
+    @property
     def is_claimable(self) -> bool:
-        return bool(self.events) and self.head.is_due and self.head.lease is None
+        return bool(self.owed) and self.head.is_due and self.head.lease is None
 
     def has_in_place(self, event: Event) -> bool:
         """It waits, and nothing older does behind it."""
@@ -104,7 +142,7 @@ class Lane:
         return event in self.events and all(one.sequence > event.sequence for one in behind)
 
     def advance(self) -> None:
-        self.events.pop(0)
+        self.owed.pop(0)
         self.head = Head()
 
 
@@ -312,8 +350,11 @@ class Relay(RuleBasedStateMachine):
             leases, became_due = list(first.leases), set()
             for place, (event, endpoint) in enumerate(owed):
                 lane = self.lanes[endpoint.id, event.msisdn]
-                lane.events.append(event)
-                if len(lane.events) > 1:
+                was_urgent = lane.is_urgent
+                lane.owe(event)
+                if len(lane.owed) > 1:
+                    if lane.is_urgent and not was_urgent and lane.is_claimable:
+                        became_due.add(endpoint.id)
                     continue
                 if place in hold:
                     lane.head.lease = leases.pop(0)
@@ -337,13 +378,13 @@ class Relay(RuleBasedStateMachine):
             leases = self.run(self.queue.claim(keys.partition, {endpoint: limit}, token=f"t{self.tokens}")).leases
 
             assert len(leases) == len({lease.msisdn for lease in leases}) == min(limit, len(ready))
+            ranks = [ready[lease.msisdn].rank for lease in leases]
             for lease in leases:
                 lane = ready.pop(lease.msisdn)
                 assert (lease.event, lease.attempt) == (lane.events[0], lane.head.attempts + 1)
                 lane.head.lease = lease
-            passed_over = [lane.events[0].status for lane in ready.values()]
-            if Status.OPTED_OUT in passed_over:
-                assert {lease.event.status for lease in leases if lease.event} <= {Status.OPTED_OUT}
+            passed_over = [lane.rank for lane in ready.values()]
+            assert max(ranks, default=0) <= min(passed_over, default=4)
 
     @precondition(lambda self: self.leased())
     @rule(
@@ -423,11 +464,11 @@ class Relay(RuleBasedStateMachine):
         event = data.draw(st.sampled_from([event for events in self.recorded.values() for event in events]))
         lane = self.lanes[endpoint, event.msisdn]
 
-        answer = self.run(self.queue.retry(endpoint, event, is_urgent=event.status is Status.OPTED_OUT))
+        answer = self.run(self.queue.retry(endpoint, event))
 
         if self.dead[endpoint].pop(event.id, None):
             assert answer == "revived"
-            lane.events.append(event)
+            lane.owe(event)
         elif event not in lane.events:
             assert answer == "unknown"
         elif event != lane.events[0]:
@@ -460,7 +501,7 @@ class Relay(RuleBasedStateMachine):
                 expected["waiting"] += 1
             else:
                 expected["queued"] += 1
-                lane.events.append(event)
+                lane.owe(event, is_replay=True)
                 self.dead[endpoint].pop(event.id, None)
 
         owed = [a_delivery(event) for event in in_order]

@@ -142,7 +142,7 @@ async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, route: 
     (lease,) = await claim(queue)
     await queue.settle(lease, "bury", RECORD, wait=NOW)
 
-    assert await queue.retry(CRM.id, event, is_urgent=True) == "revived"
+    assert await queue.retry(CRM.id, event) == "revived"
 
     assert await backlog.dead(CRM.id) == []
     (again,) = await claim(queue)
@@ -152,12 +152,12 @@ async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, route: 
 async def test_a_waiting_one_can_be_hastened_but_not_past_an_earlier_one(queue: Queue, route: Route) -> None:
     first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
     (lease,) = await claim(queue)
-    assert await queue.retry(CRM.id, first, is_urgent=False) == "in_flight"
+    assert await queue.retry(CRM.id, first) == "in_flight"
     await queue.settle(lease, "retry", RECORD, wait=Millis(3_600_000))
 
-    assert await queue.retry(CRM.id, second, is_urgent=True) == "behind"
-    assert await queue.retry(CRM.id, an_event(msisdn=ANN), is_urgent=True) == "unknown"
-    assert await queue.retry(CRM.id, first, is_urgent=False) == "hastened"
+    assert await queue.retry(CRM.id, second) == "behind"
+    assert await queue.retry(CRM.id, an_event(msisdn=ANN)) == "unknown"
+    assert await queue.retry(CRM.id, first) == "hastened"
 
     (again,) = await claim(queue)
     assert (again.event, again.attempt) == (first, 2)
@@ -168,7 +168,7 @@ async def test_nothing_is_known_of_what_was_delivered(queue: Queue, route: Route
     (lease,) = await claim(queue)
     await queue.settle(lease, "done", None, wait=NOW)
 
-    assert await queue.retry(CRM.id, event, is_urgent=True) == "unknown"
+    assert await queue.retry(CRM.id, event) == "unknown"
 
 
 async def test_an_expired_lease_goes_back_and_its_holder_cannot_settle(
@@ -377,7 +377,7 @@ async def test_trimming_spares_what_is_owed_behind_something_newer(queue: Queue,
     await queue.settle(lease, "bury", None, wait=NOW)
     await route(*(a_stop(at=NOON + n, identities=()) for n in range(1, 500)), to=())
     await route(a_start(at=NOON + 500))
-    assert await queue.retry(CRM.id, dead, is_urgent=True) == "revived"
+    assert await queue.retry(CRM.id, dead) == "revived"
 
     for partition in range(4):
         await ledger.trim(Partition(partition), UnixMs(4_000_000_000_000))
@@ -542,7 +542,7 @@ async def test_a_dead_opt_out_is_dead_and_waits_again_once_revived(queue: Queue,
     await queue.settle(lease, "bury", RECORD, wait=NOW)
     dead = await oldest(queue)
 
-    await queue.retry(CRM.id, event, is_urgent=True)
+    await queue.retry(CRM.id, event)
 
     assert (dead, list(await oldest(queue))) == ({}, [CRM.id])
 
@@ -560,7 +560,7 @@ async def test_what_an_operator_hastens_replaces_the_attempt_that_was_due(queue:
     (lease,) = await claim(queue)
     await queue.settle(lease, "retry", RECORD, wait=Millis(60_000))
 
-    await asyncio.gather(*(queue.retry(CRM.id, event, is_urgent=True) for _ in range(3)))
+    await asyncio.gather(*(queue.retry(CRM.id, event) for _ in range(3)))
 
     (again,) = await claim(queue)
     await queue.settle(again, "done", None, wait=NOW)

@@ -167,7 +167,7 @@ async def test_what_was_given_up_while_its_replay_waited_is_dead_no_more_once_th
     await bury(queue)
 
     assert [owed.event for owed in await Backlog(store).dead(CRM.id)] == [stop.id]
-    assert await queue.retry(CRM.id, stop, is_urgent=True) == "behind"
+    assert await queue.retry(CRM.id, stop) == "behind"
     assert [lease.event for lease in await drained(queue)] == [start, stop]
     assert await Backlog(store).dead(CRM.id) == []
     assert await store.redis.hlen(store.keys_of(ANN).graves(CRM.id)) == 0
@@ -241,8 +241,8 @@ async def test_the_backlog_knows_a_replay_that_waits_and_retry_finds_it(
     await replay(replays, events)
 
     assert [(owed.state, owed.is_replay) for owed in await backlog.owed(CRM.id)] == [("due", True), ("behind", True)]
-    assert await queue.retry(CRM.id, events[0], is_urgent=False) == "hastened"
-    assert await queue.retry(CRM.id, events[1], is_urgent=True) == "behind"
+    assert await queue.retry(CRM.id, events[0]) == "hastened"
+    assert await queue.retry(CRM.id, events[1]) == "behind"
 
 
 async def test_the_log_is_read_oldest_first_up_to_what_was_routed(

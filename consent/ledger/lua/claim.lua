@@ -30,7 +30,7 @@ local function take(keys, due, heads, endpoint, recipients, now, args, claimed)
   local expires, held, leased = now + tonumber(args[1]), {}, {}
   for i, text in ipairs(redis.call('HMGET', heads, unpack(recipients))) do
     local taken, recipient = parse_head(text), recipients[i]
-    held[#held + 1], held[#held + 2] = recipient, head(taken.event, taken.attempts, taken.mark, args[2])
+    held[#held + 1], held[#held + 2] = recipient, head(taken, args[2])
     leased[#leased + 1], leased[#leased + 2] = expires, endpoint .. '\31' .. recipient
     local entry = redis.call('XRANGE', keys[3], taken.event, taken.event)
     local fields = entry[1] and entry[1][2] or {}

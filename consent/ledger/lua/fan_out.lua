@@ -2,7 +2,7 @@
 --   KEYS[1] routed cursor  [2] next zset  [3] the partition's unheard zset  [4] leased zset
 --   then for each delivery: due zset, heads hash, lane list, unheard zset
 --   ARGV[1] the cursor as the caller read it  [2] the cursor after this stretch  [3] lease time (ms)  [4] lease token
---   then for each delivery: endpoint, recipient, event id, '1' if urgent, '1' if the caller has room for it now
+--   then for each delivery: endpoint, recipient, event id, mark (schedule.lua), '1' if the caller has room for it now
 --   returns {'routed', a letter for each delivery: 'h' held by the caller, 'd' due, 'b' behind another of its lane}
 --         | {'moved', cursor}     moved: another dispatcher routed this stretch
 -- Why here: the cursor and the deliveries it stands for must move together, or a crash repeats or skips them. And why

@@ -11,7 +11,7 @@ local function reap(keys, args)
       redis.call('ZREM', keys[1], lease)
       local held = parse_head(redis.call('HGET', keys[slot + 1], args[i + 1]))
       if held then
-        redis.call('HSET', keys[slot + 1], args[i + 1], head(held.event, held.attempts, held.mark, '-'))
+        redis.call('HSET', keys[slot + 1], args[i + 1], head(held, '-'))
         make_due({next = keys[2], due = keys[slot]}, args[i], args[i + 1], held, now)
         reaped = reaped + 1
       end

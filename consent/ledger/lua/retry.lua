@@ -1,7 +1,7 @@
 -- retry: an operator wants one delivery attempted now: a waiting one is hastened, a dead one comes back.
 --   KEYS[1] next zset  [2] due zset  [3] heads hash  [4] lane list  [5] unheard zset  [6] the partition's unheard zset
 --   KEYS[7] dead zset  [8] graves hash
---   ARGV[1] endpoint  [2] recipient  [3] event id  [4] '1' if urgent
+--   ARGV[1] endpoint  [2] recipient  [3] event id  [4] mark (schedule.lua)
 --   returns 'hastened' | 'revived' | 'in_flight' | 'behind' (an earlier one goes first) | 'unknown'
 local function retry(keys, args)
   local lane = {
@@ -9,7 +9,7 @@ local function retry(keys, args)
   local held, now = parse_head(redis.call('HGET', keys[3], args[2])), now_ms()
   if held and held.event == args[3] then
     if held.token ~= '-' then return 'in_flight' end
-    make_due(lane, args[1], args[2], held, now)
+    make_due(lane, args[1], args[2], held, math.min(due_at(lane, args[2]) or now, now)) -- if it is due, in its place
     return 'hastened'
   end
   if is_behind(keys[4], args[3]) then return 'behind' end

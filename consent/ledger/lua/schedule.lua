@@ -2,30 +2,34 @@
 --
 -- A lane is all that one endpoint is owed about one recipient, in order; its first delivery, the head, is the only one
 -- that may be attempted. heads: recipient -> 'event attempts mark token' (token '-' while no dispatcher holds it).
--- lane: 'event mark' of what waits behind. mark: '1' an opt-out, '0' any other; in a replay 'R' and 'r'.
+-- lane: 'event mark' of what waits behind. mark: '1' an opt-out, '0' any other; in a replay 'R' and 'r', of a list 'L'
+-- and 'l'. In heads a '!' follows it where an opt-out, a '1', waits behind: the head goes as early as that would.
 -- due: recipient by time, in four bands one BAND apart, so that each can be asked for alone:
 --     -1 opt-outs   0 all others   1 opt-outs that were tried before   2 others that were tried before
--- A replay is filed as what was tried before: however many there are, what is told for the first time goes first.
+-- Replays and lists are filed as what was tried before: however many they are, what was just said goes first.
 -- next: endpoint by the time its first head is due, so that nobody looks at an endpoint that is owed nothing yet.
 -- unheard: the opt-outs that an endpoint was not told of, wherever they wait, by the time they were recorded; and under
 -- the same name without the endpoint, which endpoints have such, none older than the score says (lua/unheard.lua).
 local BAND = 8796093022208 -- 2^43 ms, later than any clock
 
-local URGENT = {['1'] = true, R = true}
+local OPT_OUT = {['1'] = true, R = true, L = true}
+local IN_BULK = {R = true, r = true, L = true, l = true}
 local REPLAYED = {R = true, r = true}
 
-local function band(mark, attempts)
-  return (URGENT[mark] and -1 or 0) + ((attempts > 0 or REPLAYED[mark]) and 2 or 0)
+local function band(one)
+  local is_hurried = one.hurry == '!'
+  local is_behind_others = one.attempts > 0 or (IN_BULK[one.mark] and not is_hurried)
+  return ((OPT_OUT[one.mark] or is_hurried) and -1 or 0) + (is_behind_others and 2 or 0)
 end
 
-local function head(event, attempts, mark, token)
-  return event .. ' ' .. attempts .. ' ' .. mark .. ' ' .. token
+local function head(one, token)
+  return one.event .. ' ' .. one.attempts .. ' ' .. one.mark .. one.hurry .. ' ' .. token
 end
 
 local function parse_head(text)
   if not text then return nil end
-  local event, attempts, mark, token = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
-  return {event = event, attempts = tonumber(attempts), mark = mark, token = token}
+  local event, attempts, mark, hurry, token = string.match(text, '^(%S+) (%S+) (%w)(!?) (%S+)$')
+  return {event = event, attempts = tonumber(attempts), mark = mark, hurry = hurry, token = token}
 end
 
 -- keys.later: what is filed where, to be done with few commands in the end, where there is much of it. Of the sets that
@@ -58,9 +62,14 @@ local function file_what_is_left(later)
   end
 end
 
-local function make_due(keys, endpoint, recipient, held, at)
-  file(keys, keys.due, at + band(held.mark, held.attempts) * BAND, recipient)
+local function make_due(keys, endpoint, recipient, one, at)
+  file(keys, keys.due, at + band(one) * BAND, recipient)
   file_lowest(keys, keys.next, at, endpoint)
+end
+
+local function due_at(keys, recipient)
+  local score = redis.call('ZSCORE', keys.due, recipient)
+  return score and tonumber(score) % BAND
 end
 
 local function keep_unheard(keys, endpoint, event)
@@ -98,24 +107,39 @@ local function refresh_next(keys, endpoint, now)
   return untried, tried
 end
 
+-- An opt-out came behind this head. One that waits for its next attempt waits on, and goes before the others then.
+-- Returns whether it is due now.
+local function hurry_head(keys, endpoint, recipient, now)
+  local held = parse_head(redis.call('HGET', keys.heads, recipient))
+  if held.mark == '1' or held.hurry == '!' then return false end
+  held.hurry = '!'
+  redis.call('HSET', keys.heads, recipient, head(held, held.token))
+  if held.token ~= '-' then return false end
+  local at = due_at(keys, recipient) or now -- or it is filed in the end
+  make_due(keys, endpoint, recipient, held, at)
+  return at <= now
+end
+
 -- One more delivery for a lane: its head if the lane is empty, else behind the others. A replay tells again what was
--- told, so nobody is unheard because of it. lease: {token, until when}, of who wants to hold it at once if it is the head.
--- Returns what became of it: 'h' held, 'd' due, 'b' behind another one.
+-- told, and a list what its owner knows, so nobody is unheard because of them. lease: {token, until when}, of who wants
+-- to hold it at once if it is the head.
+-- Returns what became of it: 'h' held, 'd' due, or it made the head due, 'b' behind another one.
 local function join_lane(keys, endpoint, recipient, event, mark, at, lease)
+  local one = {event = event, attempts = 0, mark = mark, hurry = ''}
   if mark == '1' then keep_unheard(keys, endpoint, event) end
-  if redis.call('HSETNX', keys.heads, recipient, head(event, 0, mark, lease and lease.token or '-')) == 0 then
+  if redis.call('HSETNX', keys.heads, recipient, head(one, lease and lease.token or '-')) == 0 then
     redis.call('RPUSH', keys.lane, event .. ' ' .. mark)
-    return 'b'
+    return mark == '1' and hurry_head(keys, endpoint, recipient, at) and 'd' or 'b'
   end
   if lease then
     file(keys, keys.leased, lease.expires, endpoint .. '\31' .. recipient)
     return 'h'
   end
-  make_due(keys, endpoint, recipient, {mark = mark, attempts = 0}, at)
+  make_due(keys, endpoint, recipient, one, at)
   return 'd'
 end
 
-local MARKS = {'1', '0', 'R', 'r'}
+local MARKS = {'1', '0', 'R', 'r', 'L', 'l'}
 
 -- Whether it waits behind the head of its lane.
 local function is_behind(lane, event)

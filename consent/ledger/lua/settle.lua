@@ -10,6 +10,23 @@
 --     what was never tried, or was
 -- Why here: a dispatcher that lost its lease must not cancel its successor's retry.
 
+-- As the head of its lane, held by nobody.
+local function wait_in_lane(keys, endpoint, recipient, one, at)
+  redis.call('HSET', keys.heads, recipient, head(one, '-'))
+  make_due(keys, endpoint, recipient, one, at)
+  return (band(one) > 0 and 't' or 'u') .. at
+end
+
+-- Where more wait for one number, a machine wrote them, and STOP and START came in turn.
+local LOOKED_THROUGH = 99
+
+local function has_opt_out(waiting)
+  for _, entry in ipairs(waiting) do
+    if string.sub(entry, -2) == ' 1' then return true end
+  end
+  return false
+end
+
 -- The head is done with: the one behind it, if there is any, takes its place, due now.
 local function advance_lane(keys, endpoint, one, now)
   local waiting = redis.call('LPOP', one.lane)
@@ -18,9 +35,9 @@ local function advance_lane(keys, endpoint, one, now)
     return ''
   end
   local event, mark = string.match(waiting, '^(%S+) (%S+)$')
-  redis.call('HSET', keys.heads, one.recipient, head(event, 0, mark, '-'))
-  make_due(keys, endpoint, one.recipient, {mark = mark, attempts = 0}, now)
-  return (REPLAYED[mark] and 't' or 'u') .. now
+  local next_one = {event = event, attempts = 0, mark = mark, hurry = ''}
+  if mark ~= '1' and has_opt_out(redis.call('LRANGE', one.lane, 0, LOOKED_THROUGH)) then next_one.hurry = '!' end
+  return wait_in_lane(keys, endpoint, one.recipient, next_one, now)
 end
 
 -- What was delivered or given up. Nearly always nothing waits behind any of it, and one question tells.
@@ -28,7 +45,7 @@ local function leave_lanes(keys, endpoint, left, now, answers)
   local recipients, lanes, heard = {}, {}, {}
   for i, one in ipairs(left) do
     recipients[i], lanes[i] = one.recipient, one.lane
-    if URGENT[one.mark] then heard[#heard + 1] = one.event end
+    if OPT_OUT[one.mark] then heard[#heard + 1] = one.event end
   end
   if #heard > 0 then redis.call('ZREM', keys.unheard, unpack(heard)) end
   if redis.call('EXISTS', unpack(lanes)) == 0 then
@@ -48,10 +65,7 @@ end
 local function come_again(keys, endpoint, one, now)
   local word, wait = string.match(one.next, '^(%S+) (%d+)$')
   if word == 'retry' then one.attempts = one.attempts + 1 end
-  redis.call('HSET', keys.heads, one.recipient, head(one.event, one.attempts, one.mark, '-'))
-  local at = now + tonumber(wait)
-  make_due(keys, endpoint, one.recipient, one, at)
-  return ((one.attempts > 0 or REPLAYED[one.mark]) and 't' or 'u') .. at
+  return wait_in_lane(keys, endpoint, one.recipient, one, now + tonumber(wait))
 end
 
 -- Whether it leaves its lane. A replay that was given up before it was sent again is dead no more.
@@ -75,7 +89,7 @@ local function settle_of(keys, endpoint, leases, kept, answers)
     if not held or held.token ~= one.token then
       answers[one.place] = '-'
     else
-      one.event, one.attempts, one.mark = held.event, held.attempts, held.mark
+      one.event, one.attempts, one.mark, one.hurry = held.event, held.attempts, held.mark, held.hurry
       ended[#ended + 1] = endpoint .. '\31' .. one.recipient
       if one.record ~= '' then
         redis.call('XADD', keys.attempts, 'MAXLEN', '~', kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient,
