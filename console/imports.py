@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeVar
 
 from consent.directory import Directory
 from consent.errors import Misconfigured, StoreUnavailable, StoreUnsafe
-from consent.ledger import Bookmark, Bookmarks, Bulk, Entry, Registry, Store, Tally, Window
+from consent.ledger import Bookmark, Bookmarks, Bulk, Entry, Registry, Routing, Store, Tally, Window
 from consent.model import Status, UnixMs
 from console import rolls
 from console.lookup import account_meant, campaign_meant
@@ -93,6 +93,7 @@ class Import:
         self._sample = Sample()
         self._bulk = Bulk(store)
         self._bookmarks = Bookmarks(store)
+        self._routing = Routing(store)
         self.resumed: Bookmark | None = None
         self.place: Bookmark | None = None
         """How far everything is recorded."""
@@ -174,9 +175,11 @@ class Import:
     async def _record(self, window: Window, reached: Bookmark, name: str, recorded: asyncio.Event) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
         rule = f"file:{''.join(filter(str.isprintable, self._order.name))[:80]}"
+        await _patiently(self._routing.caught_up)  # with the window before
         # It may be recorded twice: what was there already then counts as unchanged.
         tally = await _patiently(partial(self._bulk.enlist, window, received_at=reached.began_at, rule=rule))
         self.place = replace(reached, tally=self.place.tally + tally)
+        await _patiently(self._routing.mark)
         recorded.set()  # the store goes on with the next while this one is marked, and thrown away
         if name:
             with suppress(StoreUnavailable):  # the next one will do as well

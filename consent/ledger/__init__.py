@@ -18,6 +18,7 @@ from consent.ledger.pulse import Beat, Pulse, Pulsing
 from consent.ledger.queue import LEASE_MS, Queue
 from consent.ledger.registry import Registry, Watch
 from consent.ledger.replay import Mark, Passage, Replays
+from consent.ledger.routing import Routing
 from consent.ledger.schedule import Claimed, Due, Look, Order, Settled, Stretch, Verdict
 from consent.ledger.store import Server, Store, unsafe
 
@@ -56,6 +57,7 @@ __all__ = [
     "Queue",
     "Registry",
     "Replays",
+    "Routing",
     "Said",
     "Server",
     "Settled",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from consent.errors import StoreUnsafe
-from consent.ledger import Bookmark, Bookmarks, Registry, Store
-from consent.model import Account, Status, UnixMs
+from consent.ledger import Bookmark, Bookmarks, Queue, Registry, Store
+from consent.model import Account, Millis, Status, UnixMs
 from console.imports import Import, Order
 from tests.builders import ACME, ALERTS, NOON, a_campaign
 from tests.e2e.installation import Installation
@@ -70,3 +70,22 @@ async def test_a_store_that_loses_what_it_is_given_ends_an_import_with_its_own_w
 
         with listed.open("rb") as file, pytest.raises(StoreUnsafe):
             await running.run(file, now=UnixMs(NOON))
+
+
+async def test_a_list_does_not_run_ahead_of_the_dispatchers(store: Store, queue: Queue, listed: Path) -> None:
+    """Or a STOP that is texted meanwhile would wait until all of it is routed."""
+    running = await an_import(store, listed)
+    with listed.open("rb") as file:
+        importing = asyncio.create_task(running.run(file, now=UnixMs(NOON)))
+        for _ in range(15):  # slowly
+            await asyncio.sleep(0.2)
+            for stretch in (await queue.unrouted(await queue.cursors(), block=Millis(1)))[:1]:
+                await queue.fan_out(stretch, [])
+        logged = sum([await store.redis.xlen(keys.log) for keys in store.keys])
+        assert not importing.done()
+        while not importing.done():
+            for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
+                await queue.fan_out(stretch, [])
+
+    assert 0 < logged < NUMBERS
+    assert (await importing).changed == NUMBERS
