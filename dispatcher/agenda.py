@@ -13,7 +13,7 @@ An endpoint may be held back as a whole, by its rate or its breaker: then nothin
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import NamedTuple
 
-from consent.ledger import Claimed, Due, Look
+from consent.ledger import Claimed, Due, Look, Order
 from consent.model import Endpoint, EndpointId, Partition, UnixMs
 
 
@@ -28,6 +28,12 @@ class Site(NamedTuple):
     may_be_urgent: bool = False
     """There is an opt-out that the endpoint was not told of: perhaps due, or else behind something or on its way."""
 
+
+_HAS_KIND: Mapping[Order, Callable[[Site], bool]] = {
+    "urgent": lambda _: True,
+    "tried": lambda site: site.has_tried,
+    "untried": lambda site: site.has_untried,
+}
 
 BecameDue = Callable[[Partition, Set[EndpointId]], None]
 """Told where something is due that was not before."""
@@ -90,9 +96,11 @@ class Agenda:
     def release(self, endpoint: EndpointId) -> None:
         self._held.pop(endpoint, None)
 
-    def due(self, clock: UnixMs, has_room: Callable[[EndpointId], bool], *, first: int = 0) -> list[Site]:
-        """Of those endpoints for which there is room: where opt-outs may be, then all else, partition by partition from
-        the first one on."""
+    def due(
+        self, clock: UnixMs, has_room: Callable[[EndpointId], bool], *, order: Order = "urgent", first: int = 0
+    ) -> list[Site]:
+        """Of those endpoints for which there is room: where opt-outs may be, where what the order asks for may be, then
+        all else; partition by partition from the first one on."""
         now = clock + self._ahead
         for endpoint in [name for name, until in self._held.items() if until <= now]:
             del self._held[endpoint]
@@ -103,7 +111,10 @@ class Agenda:
             for partition, due in owed.due.items()
             if _is_due(due.untried, now) or _is_due(due.tried, now)
         ]
-        return sorted(sites, key=lambda site: (not site.may_be_urgent, site.partition < first, site.partition))
+        has_kind = _HAS_KIND[order]
+        return sorted(
+            sites, key=lambda site: (not site.may_be_urgent, not has_kind(site), site.partition < first, site.partition)
+        )
 
     def has_due(self, endpoint: EndpointId, clock: UnixMs) -> bool:
         """Something of it is due, or would be if it were not held back."""

@@ -52,8 +52,8 @@ HEARTBEAT_S = 1.5
 _REAP_AFTER_FAILURE_MS = 3500
 """Whoever could not reach the store supposes that others could not either: they have time for two heartbeats before
 what they hold is taken for left behind, or an outage of the store would make the endpoints hear all of it twice."""
-_RETRIES_FIRST = 4
-"""Every so many claims."""
+_ORDERS: Sequence[Order] = ("tried", "urgent", "untried", "urgent")
+"""Of one claim after the other: an endpoint may have one slot, and opt-outs to be tried again without end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -267,12 +267,13 @@ class Delivering:
         endpoints = self.directory.endpoints
         room, retries = self._slots.room_for(endpoints), self._slots.retries_for(endpoints)
         free = self._slots.free
-        due = self._agenda.due(now, lambda name: room(name, 0) > 0, first=self._first()) if free > 0 else []
+        order, first = self._order(), self._first()
+        due = self._agenda.due(now, lambda name: room(name, 0) > 0, order=order, first=first) if free > 0 else []
         planned = plan_claims(due, room, retries, free=free)
         if not planned:
             return False
         self._turns += 1
-        token, order = secrets.token_hex(8), self._order()
+        token = secrets.token_hex(8)
         admission = await self._gate.admit(planned, endpoints, token=token, sites=due)
         for name, grant in admission.grants.items():
             if grant.again_at is not None:
@@ -324,12 +325,11 @@ class Delivering:
         )
 
     def _order(self) -> Order:
-        """Ordinary deliveries that were never tried go before retries, but not always, or these would never go."""
-        return "untried" if self._turns % _RETRIES_FIRST else "tried"
+        return _ORDERS[self._turns % len(_ORDERS)]
 
     def _first(self) -> int:
-        """The partition that comes first where there is no room for all. Each does, in either order."""
-        return self._turns // _RETRIES_FIRST % len(self._partitions)
+        """The partition that comes first where there is no room for all. Each does, in every order."""
+        return self._turns // len(_ORDERS) % len(self._partitions)
 
     def _heed(self, name: EndpointId) -> None:
         """Its breaker opened, or closed."""

@@ -42,8 +42,6 @@ LEASE_MS = Millis(5000)
 dispatcher/deliver.py."""
 _STRETCH = 256
 _HELD, _DUE = "h", "d"
-_MARKS = {(True, False): "1", (False, False): "0", (True, True): "L", (False, True): "l"}
-"""Of an opt-out or not, of a list or not: lua/schedule.lua says what follows."""
 _EXPIRED_PER_LOOK = 64
 _HASTENED_AT_ONCE = 500
 """In one step of the store, which serves nobody else meanwhile."""
@@ -100,7 +98,7 @@ class Queue:
                 delivery.endpoint,
                 delivery.msisdn,
                 place_in_log(delivery.event),
-                _MARKS[delivery.is_opt_out, delivery.is_listed],
+                _mark(delivery.is_opt_out, delivery.is_listed),
                 "1" if place in hold else "0",
             )
         word, told = await self._store.commit.call("fan_out", named, arguments)
@@ -147,7 +145,7 @@ class Queue:
         wanted: Mapping[EndpointId, int | tuple[int, int]],
         *,
         token: str,
-        first: Order = "untried",
+        first: Order = "urgent",
         fresh: Container[EndpointId] = (),
     ) -> Claimed:
         """Lease up to so many due deliveries of each endpoint, opt-outs first; of a pair, the second says how many of
@@ -230,7 +228,12 @@ class Queue:
                 keys.dead(endpoint),
                 keys.graves(endpoint),
             ),
-            (endpoint, event.msisdn, place[1], _MARKS[event.type is EventType.OPTED_OUT, event.is_listed]),
+            (
+                endpoint,
+                event.msisdn,
+                place[1],
+                _mark(event.type is EventType.OPTED_OUT, event.is_listed),
+            ),
         )
         return str(reply.decode())
 
@@ -288,6 +291,11 @@ def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: 
 
 def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str, str]:
     return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn), keys.unheard_by(endpoint)
+
+
+def _mark(is_opt_out: bool, is_listed: bool) -> str:
+    """lua/schedule.lua says what follows from it."""
+    return "l" if is_listed else "1" if is_opt_out else "0"
 
 
 def _instant(at: bytes) -> UnixMs | None:

@@ -9,8 +9,9 @@ from consent.model import EndpointId, Event, Lease, Msisdn, Partition, UnixMs
 from consent.values import value
 
 Verdict = Literal["done", "bury", "retry", "release"]
-Order = Literal["untried", "tried"]
-"""Which of the ordinary deliveries go first where there is no room for all: opt-outs go before both."""
+Order = Literal["urgent", "tried", "untried"]
+"""Which deliveries go first where there is no room for all, behind opt-outs never tried: those that were, all that was
+tried, or all that was not."""
 
 
 class Due(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consent.ledger import Claimed, Due, Look
+from consent.ledger import Claimed, Due, Look, Order
 from consent.model import EndpointId, EventType, Lease, Partition, UnixMs
 from dispatcher.agenda import Agenda, Site
 from tests.builders import ANN, NOON, an_endpoint, an_event
@@ -114,6 +114,17 @@ def test_each_partition_comes_first_in_its_turn() -> None:
     agenda = looked(*(a_look(Partition(p), due={CRM.id: 0}) for p in range(4)))
 
     assert [site.partition for site in agenda.due(NOON, lambda _: True, first=2)] == [2, 3, 0, 1]
+
+
+def test_then_where_there_is_what_the_order_asks_for() -> None:
+    agenda = Agenda()
+    agenda.note(HERE, CRM.id, was_tried=True)
+    agenda.note(THERE, CRM.id)
+
+    orders: list[Order] = ["urgent", "tried", "untried"]
+    found = {order: [site.partition for site in agenda.due(NOON, lambda _: True, order=order)] for order in orders}
+
+    assert found == {"urgent": [HERE, THERE], "tried": [HERE, THERE], "untried": [THERE, HERE]}
 
 
 def test_where_opt_outs_may_be_comes_before_all_others() -> None:

@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 
 from config.background import persist
 from config.clock import system_clock
-from consent.ledger import Backlog, Bulk, Entry, Health, HealthRules, Kind, Ledger, Queue, Registry, Store
-from consent.model import Change, Endpoint, EventType, Millis, Msisdn, Status
+from consent.ledger import Backlog, Bulk, Entry, Health, HealthRules, Kind, Ledger, Queue, Registry, Replays, Store
+from consent.model import Change, Endpoint, EventType, Millis, Msisdn, Recorded, Status
 from dispatcher.announce import Announcing
 from dispatcher.attempt import Attempts
 from dispatcher.deadline import Deadline
@@ -28,7 +28,7 @@ from dispatcher.distribute import Distributing
 from dispatcher.gate import Gate
 from dispatcher.retry import RetryPolicy
 from dispatcher.send import Sender
-from tests.builders import ACME, ALERTS, BOB, NOON, SECRET, a_start, a_stop, an_endpoint
+from tests.builders import ACME, ALERTS, BOB, NOON, SECRET, a_delivery, a_start, a_stop, an_endpoint
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -217,6 +217,25 @@ async def test_who_texts_stop_waits_for_no_list_whether_she_is_on_it_or_not(
 
     assert endpoints.told("crm")[BOB] == ["opted_out"]
     assert len(endpoints.arrived["crm"]) < 200
+
+
+async def test_with_one_slot_nothing_waits_behind_a_replay_of_opt_outs(
+    start: Start, record: Record, register: Any, endpoints: Endpoints, ledger: Ledger, store: Store
+) -> None:
+    crm = await register("crm", max_in_flight=1)
+    endpoints.answers["crm"] = drags
+    stops = [await ledger.apply(a_stop(msisdn=number)) for number in numbers(40)]
+    for stretch in await Queue(store).unrouted(await Queue(store).cursors(), block=Millis(1)):
+        await Queue(store).fan_out(stretch, [])
+    events = [await ledger.event(stop.events[0]) for stop in stops if isinstance(stop, Recorded)]
+    await Replays(store).queue(crm.id, [a_delivery(event, crm) for event in events if event], only_dead=False)
+    await start()
+    await eventually(lambda: len(endpoints.arrived["crm"]) > 1)
+
+    await record(a_start(msisdn=BOB))
+    await eventually(lambda: BOB in endpoints.told("crm"))
+
+    assert len(endpoints.arrived["crm"]) < 16
 
 
 async def test_an_open_breaker_spends_no_attempts_and_lets_one_probe_through_of_all_dispatchers(

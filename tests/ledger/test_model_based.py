@@ -96,7 +96,7 @@ class Owed:
 
     @property
     def is_opt_out(self) -> bool:
-        return self.event.type is EventType.OPTED_OUT
+        return self.event.type is EventType.OPTED_OUT and self.event.origin.provider != LIST
 
     @property
     def is_in_bulk(self) -> bool:

@@ -493,6 +493,19 @@ async def test_an_opt_out_that_was_tried_goes_before_a_first_attempt_of_anything
     assert lease.msisdn == stopped
 
 
+async def test_it_goes_behind_that_where_it_is_the_turn_of_what_was_never_tried(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    """An endpoint may have one slot, and opt-outs to be tried again without end."""
+    stopped, started = await in_one_partition(store, 2)
+    await failed_once(queue, route, a_stop(msisdn=stopped))
+    await route(a_start(msisdn=started))
+
+    claimed = await queue.claim(Partition(0), {CRM.id: 1}, token="mine", first="untried")
+
+    assert [lease.msisdn for lease in claimed.leases] == [started]
+
+
 async def test_a_claim_says_when_each_kind_is_due_again(queue: Queue, store: Store, route: Route) -> None:
     stopped, started = await in_one_partition(store, 2)
     await route(a_stop(msisdn=stopped), a_start(msisdn=started))

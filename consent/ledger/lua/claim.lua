@@ -1,13 +1,12 @@
 -- claim: take due heads, opt-outs first, and hold each under a lease.
 --   KEYS[1] next zset  [2] leased zset  [3] log stream    then for each endpoint: due zset, heads hash
---   ARGV[1] lease time (ms)  [2] lease token  [3] 'untried' | 'tried': which of the ordinary ones go first
+--   ARGV[1] lease time (ms)  [2] lease token  [3] which go first, behind opt-outs never tried: 'urgent' ones, what was 'tried', or 'untried'
 --   then for each endpoint: its id, how many at most, how many of these may have been tried before, '1' for what was
 --     never tried before all else
 --   returns {now, {when one never tried is due next, when one tried before is, ...for each endpoint; '' for never},
 --            {{endpoint, recipient, event id, attempts made, log fields, and 1 in a replay}, ...}}
 -- Why the log is read here: one round trip; a delivery keeps no copy of its event.
-local ORDER = {untried = {-1, 1, 0, 2}, tried = {-1, 1, 2, 0}}
-local FRESH = {-1, 0, 1, 2}
+local ORDER = {urgent = {-1, 1, 0, 2}, tried = {-1, 1, 2, 0}, untried = {-1, 0, 1, 2}}
 
 -- Recipients whose heads are due, band by band.
 local function ready(due, now, limit, retries, order)
@@ -44,7 +43,7 @@ end
 local function claim(keys, args)
   local now, due, claimed, slot = now_ms(), {}, {}, 4
   for i = 4, #args, 4 do
-    local order = args[i + 3] == '1' and FRESH or ORDER[args[3]]
+    local order = ORDER[args[i + 3] == '1' and 'untried' or args[3]]
     local found = ready(keys[slot], now, tonumber(args[i + 1]), tonumber(args[i + 2]), order)
     take(keys, keys[slot], keys[slot + 1], args[i], found, now, args, claimed)
     local untried, tried = refresh_next({next = keys[1], due = keys[slot]}, args[i], now)

@@ -2,8 +2,8 @@
 --
 -- A lane is all that one endpoint is owed about one recipient, in order; its first delivery, the head, is the only one
 -- that may be attempted. heads: recipient -> 'event attempts mark token' (token '-' while no dispatcher holds it).
--- lane: 'event mark' of what waits behind. mark: '1' an opt-out, '0' any other; in a replay 'R' and 'r', of a list 'L'
--- and 'l'. In heads a '!' follows it where an opt-out, a '1', waits behind: the head goes as early as that would.
+-- lane: 'event mark' of what waits behind. mark: '1' an opt-out, '0' any other; in a replay 'R' and 'r'; 'l' of a list.
+-- In heads a '!' follows it where an opt-out, a '1', waits behind: the head goes as early as that would.
 -- due: recipient by time, in four bands one BAND apart, so that each can be asked for alone:
 --     -1 opt-outs   0 all others   1 opt-outs that were tried before   2 others that were tried before
 -- Replays and lists are filed as what was tried before: however many they are, what was just said goes first.
@@ -12,8 +12,8 @@
 -- the same name without the endpoint, which endpoints have such, none older than the score says (lua/unheard.lua).
 local BAND = 8796093022208 -- 2^43 ms, later than any clock
 
-local OPT_OUT = {['1'] = true, R = true, L = true}
-local IN_BULK = {R = true, r = true, L = true, l = true}
+local OPT_OUT = {['1'] = true, R = true}
+local IN_BULK = {R = true, r = true, l = true}
 local REPLAYED = {R = true, r = true}
 
 local function band(one)
@@ -139,7 +139,7 @@ local function join_lane(keys, endpoint, recipient, event, mark, at, lease)
   return 'd'
 end
 
-local MARKS = {'1', '0', 'R', 'r', 'L', 'l'}
+local MARKS = {'1', '0', 'R', 'r', 'l'}
 
 -- Whether it waits behind the head of its lane.
 local function is_behind(lane, event)
