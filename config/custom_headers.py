@@ -44,7 +44,7 @@ def _wrong_with(name: str, value: str) -> str:
     if not _TOKEN.fullmatch(name):
         return "names of letters, digits and -"
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
-        return f"headers that are not ours to set; {name} is"
+        return f"headers other than {name}, which we set ourselves"
     if not _VALUE.fullmatch(value):
         return f"1 to 4096 printable ASCII characters as the value of {name}, without a line break"
     return ""

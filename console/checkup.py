@@ -25,6 +25,7 @@ from dispatcher.retry import RetryPolicy
 CLOCK_TOLERATED_MS = 1000
 CLOCK_UNBEARABLE_MS = 60_000
 MEMORY_TIGHT, MEMORY_SPENT = 0.8, 0.95
+DISK_SPENT = 64 * 2**20
 CERTIFICATE_SOON = timedelta(days=21)
 _HERE = {"127.0.0.1", "::1", "localhost"}
 _NEVER_SIGNING = {"skycore"}
@@ -80,6 +81,16 @@ def of_memory(server: Server, of: str) -> Finding:
     if share < MEMORY_SPENT:
         return warning("memory", f"{told}: once it is full, every webhook is answered with 503; make room in time")
     return bad("memory", f"{told}: once it is full, every webhook is answered with 503; make room now")
+
+
+def of_disk(free: int, kept: int, settings: Settings) -> Finding:
+    """Bytes: of the disk that the embedded store is on, and of its files, which need as much again to be rewritten."""
+    told = f"{free / 2**20:,.0f} MiB free in {settings.store.data_dir}, {kept / 2**20:,.0f} MiB in use there"
+    if free < DISK_SPENT:
+        return bad("disk", f"{told}: a store that cannot write ends, and webhooks are answered with 503; make room now")
+    if free < kept:
+        return warning("disk", f"{told}: rewriting the store's file needs as much again; make room in time")
+    return ok("disk", told)
 
 
 def of_replicas(server: Server, settings: Settings, of: str) -> Iterator[Finding]:

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import disk_usage
 
 import aiohttp
 
@@ -45,10 +47,20 @@ def machine(settings: Settings) -> Iterator[Finding]:
         yield ok("embedded store", f"{find_binary()}, files in {settings.store.data_dir}")
     except Misconfigured as missing:
         yield bad("embedded store", str(missing))
+    if settings.store.data_dir.is_dir():
+        yield checkup.of_disk(disk_usage(settings.store.data_dir).free, _size_of(settings.store.data_dir), settings)
     if _OVERCOMMIT.exists() and _OVERCOMMIT.read_text("ascii").strip() == "0":
         yield warning(
             "memory", "rewriting the store's log may fail when memory is short: sysctl vm.overcommit_memory=1"
         )
+
+
+def _size_of(folder: Path) -> int:
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # gone meanwhile, as when the store has rewritten its file
+            size += file.stat().st_size
+    return size
 
 
 async def store(settings: Settings) -> AsyncIterator[Finding]:

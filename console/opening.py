@@ -13,7 +13,14 @@ from consent.ledger import Store
 _USUAL = "does not answer: check that it runs and that store.url is right"
 _NO_STORE = "is none: what answers there is no Redis or Valkey: check the port in store.url"
 _NO_TLS = "cannot be reached: does that port speak TLS? If not, write redis in place of rediss in store.url"
-_REMEDIES = {"no RESP": _NO_STORE, "WRONG_VERSION_NUMBER": _NO_TLS}
+_FULL = "is full and takes nothing new: raise its maxmemory, or make room"
+_REFUSES = "answers, and refuses: see its own log"
+_REMEDIES = {
+    "no RESP": _NO_STORE,
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "used memory > 'maxmemory'": _FULL,
+    "the store refused": _REFUSES,
+}
 """By what the client says."""
 
 
@@ -41,10 +48,10 @@ def named(where: sections.Store) -> str:
 
 
 def unreachable(where: sections.Store, why: str) -> str:
-    if where.is_embedded:
+    if where.is_embedded and "the store refused" not in why:
         return (
-            f"the store at {named(where)} cannot be reached: start it with `consent-relay up`, "
-            "or set store.data_dir to where it runs"
+            f"the store at {named(where)} cannot be reached: start it with `consent-relay up` (if that runs, its log "
+            "says what ended the store), or set store.data_dir to where it runs"
         )
     # A server that does not speak TLS waits for the end of what it takes for a command.
     is_silent_in_tls = where.effective_url.startswith("rediss") and "did not answer within" in why

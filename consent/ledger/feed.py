@@ -74,9 +74,10 @@ class Feed:
         entries: list[_Entry] = []
         ended: set[Partition] = set()
         for partition, stream in zip(partitions, await self._ask(partitions, places, size), strict=True):
-            places[partition] = stream.checked(places.get(partition))
-            entries += [_entry(partition, entry) for entry in stream.entries]
-            if len(stream.entries) < size:
+            place = places[partition] = stream.checked(places.get(partition))
+            new = stream.behind(place)[:size]
+            entries += [_entry(partition, entry) for entry in new]
+            if len(new) < size:
                 ended.add(partition)
         return sorted(entries), ended
 
@@ -88,7 +89,7 @@ class Feed:
             commands += [
                 MULTI,
                 pack(("XINFO", "STREAM", log)),
-                pack(("XRANGE", log, f"({place.stream_id}", "+", "COUNT", size)),
+                pack(("XRANGE", log, place.stream_id, "+", "COUNT", size + 1)),
                 EXEC,
             ]
         replies = await self._reads.ask(commands)
@@ -101,6 +102,7 @@ class _Stream(NamedTuple):
     length: int
     last: tuple[int, int]
     entries: list[Reply]
+    """From the place of the cursor on, where that is still there."""
 
     @classmethod
     def of(cls, info: Reply, entries: Reply) -> "_Stream":
@@ -123,9 +125,16 @@ class _Stream(NamedTuple):
                 "events behind this cursor were removed when they were older than store.retention: call without "
                 "`after` to begin again with what is kept, and ask /v1/consent for what holds now"
             )
-        if place.passed > self.added or (place.ms, place.counter) > self.last:
+        # In a log that an older copy took the place of, other entries have come to where the cursor was.
+        if place.passed > removed and not self._holds(place):
             raise Gone("the log behind this cursor was replaced: call without `after` to begin again with what is kept")
         return place
+
+    def behind(self, place: Place) -> list[Reply]:
+        return self.entries[1:] if self._holds(place) else self.entries
+
+    def _holds(self, place: Place) -> bool:
+        return bool(self.entries) and _id(self.entries[0][0]) == (place.ms, place.counter)
 
 
 def _taken(

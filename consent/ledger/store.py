@@ -95,9 +95,11 @@ class Store:
 
     async def _ensure_layout(self) -> None:
         wanted = {"partitions": str(self.partitions), "layout": LAYOUT}
-        for name, value in wanted.items():
-            await self.redis.hsetnx(REGISTRY_META, name, value)
         kept = await self.redis.hgetall(REGISTRY_META)
+        if missing := {name: value for name, value in wanted.items() if name.encode() not in kept}:
+            for name, value in missing.items():
+                await self.redis.hsetnx(REGISTRY_META, name, value)
+            kept = await self.redis.hgetall(REGISTRY_META)
         for name, value in wanted.items():
             found = kept.get(name.encode(), value.encode()).decode()  # none, if the store was emptied just now
             if found != value:

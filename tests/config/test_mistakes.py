@@ -98,7 +98,11 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
         ("endpoints", {"proxy": "https://proxy/path"}, "expected an http:// or https:// URL of host and port"),
         ("endpoints", {"headers": "X-Api-Key: k"}, 'expected a table of texts, as in { "X-Api-Key" = "…" }'),
         ("endpoints", {"headers": {"X-Api-Key": 5}}, "expected a table of texts"),
-        ("endpoints", {"headers": {"Host": "h"}}, "expected headers that are not ours to set; Host is, got something"),
+        (
+            "endpoints",
+            {"headers": {"Host": "h"}},
+            "expected headers other than Host, which we set ourselves, got",
+        ),
         ("endpoints", {"client_certificate": 5}, "client_certificate: expected text in quotes"),
         ("endpoints", {"client_key": "/k.pem"}, "client_key: expected client_certificate beside it, got none"),
         (

@@ -46,6 +46,24 @@ def cli(tmp_path: Path, store_url: str) -> CommandLine:
     return CommandLine(tmp_path, store_url)
 
 
+@pytest.mark.parametrize(
+    ("free_mb", "kept_mb", "level"), [(10_000, 300, "ok"), (200, 300, "warning"), (20, 1, "bad"), (0, 0, "bad")]
+)
+def test_a_disk_that_runs_full_is_told_in_time(free_mb: int, kept_mb: int, level: str) -> None:
+    assert checkup.of_disk(free_mb * 2**20, kept_mb * 2**20, settings()).level == level
+
+
+def test_the_disk_is_that_of_the_embedded_store(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "appendonly.aof").write_bytes(bytes(3 * 2**20))
+
+    (disk,) = [
+        found for found in examination.machine(settings(store={"data_dir": str(tmp_path)})) if found.subject == "disk"
+    ]
+
+    assert f"free in {tmp_path}, 3 MiB in use there" in disk.text
+
+
 def test_a_good_store_without_processes_is_good_but_for_these(cli: CommandLine) -> None:
     cli.configure("[receiver]\nport = 9\ninternal_port = 9\n[dispatcher]\nport = 9\n[console]\nport = 9")
 

@@ -1,5 +1,6 @@
 """Every word is explained, failures end in one line, and nothing is waited for that is not needed."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from config.sections import Store
+from config import sections
+from consent.ledger import Store
 from console.cli import COMMANDS, app, loaded
 from console.opening import unreachable
+from tests.console.command_line import CommandLine
+from tests.out_of_memory import out_of_memory
 
 NOWHERE = "unix:///nowhere/store.sock"
 
@@ -98,6 +102,16 @@ def test_an_embedded_store_that_is_not_running_is_started_by_up(tmp_path: Path) 
     assert "start it with `consent-relay up`" in result.stderr
 
 
+async def test_a_full_store_is_read_and_what_would_write_says_so(tmp_path: Path, store: Store, store_url: str) -> None:
+    cli = CommandLine(tmp_path, store_url)
+    await asyncio.to_thread(cli.run, "account", "add", "acme")
+    async with out_of_memory(store):
+        assert "acme" in await asyncio.to_thread(cli.run, "account", "list")
+        told = await asyncio.to_thread(cli.run, "account", "add", "other", exit_code=1)
+
+    assert "is full and takes nothing new: raise its maxmemory" in told
+
+
 def test_a_store_of_many_nodes_none_of_which_answers_is_no_traceback(tmp_path: Path) -> None:
     file = tmp_path / "relay.toml"
     file.write_text('[store]\nurl = "redis+cluster://127.0.0.1:9"\n', encoding="utf-8")
@@ -141,8 +155,8 @@ def test_what_answers_and_is_no_store_is_told_with_the_remedy(
 def test_a_store_that_is_silent_in_tls_may_not_speak_it() -> None:
     why = "the store did not answer within 5 s"
 
-    assert "does that port speak TLS?" in unreachable(Store(url="rediss+sentinel://one/relay"), why)
-    assert "check that it runs" in unreachable(Store(url="redis://one"), why)
+    assert "does that port speak TLS?" in unreachable(sections.Store(url="rediss+sentinel://one/relay"), why)
+    assert "check that it runs" in unreachable(sections.Store(url="redis://one"), why)
 
 
 def test_the_exit_codes_of_the_help_are_those_of_the_page() -> None:

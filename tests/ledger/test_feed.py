@@ -206,6 +206,24 @@ async def test_a_store_that_was_emptied_or_replaced_does_not_pass_for_the_one_th
         await feed.page(ACME, after=page.next, limit=10)
 
 
+async def test_nor_does_an_older_copy_that_has_grown_past_it_since(feed: Feed, store: Store, ledger: Ledger) -> None:
+    await record(ledger, 3)
+    log = store.keys_of(ANN).log
+    copy = await store.redis.dump(log)
+    await record(ledger, 3)
+    page = await feed.page(ACME, after=START, limit=10)
+    await store.redis.restore(log, 0, copy, replace=True)
+    await asyncio.sleep(0.002)  # an id has the millisecond
+
+    await record(ledger, 9)
+
+    with pytest.raises(Gone, match="was replaced"):
+        await feed.page(ACME, after=page.next, limit=10)
+    await trim(store, ANN, 7)
+    with pytest.raises(Gone, match="was replaced"):
+        await feed.page(ACME, after=page.next, limit=10)
+
+
 @pytest.mark.parametrize("cursor", ["x", "now", "a" * 40, word_of([Place()]), "%%%", "é"])
 async def test_what_is_no_cursor_is_refused(feed: Feed, cursor: str) -> None:
     with pytest.raises(Refused):

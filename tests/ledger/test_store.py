@@ -16,6 +16,7 @@ from consent.ledger.store import inspect, needed_trailer
 from consent.model import Recorded
 from tests.builders import a_start, a_stop
 from tests.e2e.installation import Installation, free_port
+from tests.out_of_memory import out_of_memory
 
 SAFE = Server(
     name="valkey",
@@ -223,6 +224,12 @@ async def test_the_number_of_partitions_is_fixed_by_the_first_start(store: Store
         with pytest.raises(Misconfigured, match=r"store\.partitions: .* laid out with 4, the configuration says 8"):
             await other.ensure_safe()
     await store.ensure_safe()
+
+
+async def test_a_full_store_is_opened_and_read(store: Store, store_url: str) -> None:
+    await store.ensure_safe()
+    async with out_of_memory(store), Store.open(store_url, partitions=4, durability="fsync") as another:
+        await another.ensure_safe()
 
 
 async def test_a_store_of_another_layout_is_refused(store: Store) -> None:
