@@ -186,6 +186,19 @@ async def test_a_retry_that_an_opt_out_waits_for_keeps_its_time_and_goes_before_
     assert await told(queue) == [ann, ann, bob]
 
 
+async def test_what_is_due_beside_such_a_retry_is_due_at_once(
+    queue: Queue, route: Route, ann_bob_and_others: list[Msisdn]
+) -> None:
+    ann, bob, *_ = ann_bob_and_others
+    await route(a_start(msisdn=ann))
+    await queue.settle(await first(queue), "retry", RECORD, wait=LATER)
+
+    await route(a_stop(msisdn=ann, at=NOON + 1), a_start(msisdn=bob))
+
+    look = await queue.look(HERE)
+    assert look.due[CRM.id] <= look.now
+
+
 async def test_what_was_hurried_stays_so_when_its_dispatcher_falls_silent(
     queue: Queue, route: Route, store: Store, ann_bob_and_others: list[Msisdn]
 ) -> None:

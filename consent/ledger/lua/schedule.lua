@@ -109,14 +109,14 @@ end
 
 -- An opt-out came behind this head. One that waits for its next attempt waits on, and goes before the others then.
 -- Returns whether it is due now.
-local function hurry_head(keys, endpoint, recipient, now)
+local function hurry_head(keys, recipient, now)
   local held = parse_head(redis.call('HGET', keys.heads, recipient))
   if held.mark == '1' or held.hurry == '!' then return false end
   held.hurry = '!'
   redis.call('HSET', keys.heads, recipient, head(held, held.token))
   if held.token ~= '-' then return false end
   local at = due_at(keys, recipient) or now -- or it is filed in the end
-  make_due(keys, endpoint, recipient, held, at)
+  file(keys, keys.due, at + band(held) * BAND, recipient)
   return at <= now
 end
 
@@ -129,7 +129,7 @@ local function join_lane(keys, endpoint, recipient, event, mark, at, lease)
   if mark == '1' then keep_unheard(keys, endpoint, event) end
   if redis.call('HSETNX', keys.heads, recipient, head(one, lease and lease.token or '-')) == 0 then
     redis.call('RPUSH', keys.lane, event .. ' ' .. mark)
-    return mark == '1' and hurry_head(keys, endpoint, recipient, at) and 'd' or 'b'
+    return mark == '1' and hurry_head(keys, recipient, at) and 'd' or 'b'
   end
   if lease then
     file(keys, keys.leased, lease.expires, endpoint .. '\31' .. recipient)
