@@ -282,7 +282,7 @@ class Delivering:
         claim = partial(self._queue.claim, token=token, first=order, fresh=admission.fresh)
         try:
             await all_of(
-                self._claim_from(partition, claim(partition, wanted), counts)
+                self._claim_from(partition, partial(claim, partition, wanted), counts)
                 for partition, wanted in admission.claims.items()
             )
         finally:
@@ -292,10 +292,12 @@ class Delivering:
                     self._agenda.release(name)
         return True
 
-    async def _claim_from(self, partition: Partition, claim: Awaitable[Claimed], counts: Counter[EndpointId]) -> None:
+    async def _claim_from(
+        self, partition: Partition, claim: Callable[[], Awaitable[Claimed]], counts: Counter[EndpointId]
+    ) -> None:
         """Count what came of it."""
         asked, asked_at = self._agenda.notes, self._clock()
-        claimed = await self._asked(partition, claim)
+        claimed = await self._asked(partition, claim())
         self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
         for lease in claimed.leases:
             self._hold(lease, UnixMs(asked_at + LEASE_MS))
