@@ -1,6 +1,7 @@
 -- claim: take due heads, opt-outs first, and hold each under a lease.
 --   KEYS[1] next zset  [2] leased zset  [3] log stream    then for each endpoint: due zset, heads hash
---   ARGV[1] lease time (ms)  [2] lease token  [3] which go first, behind opt-outs never tried: 'urgent' ones, what was 'tried', or 'untried'
+--   ARGV[1] lease time (ms)  [2] lease token  [3] which go first, behind opt-outs that were never tried: those that were
+--     ('urgent'), all that was ('tried'), or all that was not ('untried')
 --   then for each endpoint: its id, how many at most, how many of these may have been tried before, '1' for what was
 --     never tried before all else
 --   returns {now, {when one never tried is due next, when one tried before is, ...for each endpoint; '' for never},

@@ -115,7 +115,7 @@ local function hurry_head(keys, recipient, now)
   held.hurry = '!'
   redis.call('HSET', keys.heads, recipient, head(held, held.token))
   if held.token ~= '-' then return false end
-  local at = due_at(keys, recipient) or now -- or it is filed in the end
+  local at = due_at(keys, recipient) or now -- none yet where it was filed in this very step
   file(keys, keys.due, at + band(held) * BAND, recipient)
   return at <= now
 end
