@@ -23,8 +23,8 @@ from dispatcher.announce import is_about
 from dispatcher.routing import route
 
 MOST_WAITING = 10_000
-"""Numbers with something to send to the endpoint: with more than that a replay waits. A STOP that comes meanwhile goes
-out behind what is replayed to its number, so that must not lie behind a whole log."""
+"""Numbers with something to send to the endpoint: with more than that a replay waits. All that is queued is in the
+store's memory, and goes out even when the command is stopped."""
 _REST_S = 1.0
 
 
