@@ -21,6 +21,7 @@ BENCHMARKS = {
     "check": ("check",),
     "optouts": ("optouts",),
     "imports": ("imports",),
+    "lists": ("lists",),
     "clients": ("clients",),
     "dispatch": ("dispatch",),
     "drain": ("drain",),

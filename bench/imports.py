@@ -135,10 +135,10 @@ def half_of(redis: Redis) -> int:
     return int(json.loads(marks[0])["line"]) if marks else 0
 
 
-def import_of(file: Path, folder: Path, url: str) -> "subprocess.Popen[bytes]":
+def import_of(file: Path, folder: Path, url: str, *, status: str = "opted_out") -> "subprocess.Popen[bytes]":
     config = folder / "bench.toml"
     config.write_text(f'[store]\nurl = "{url}"\n')
-    words = ["consent", "import", str(file), "--campaign", CAMPAIGN, "--status", "opted_out", "--json"]
+    words = ["consent", "import", str(file), "--campaign", CAMPAIGN, "--status", status, "--json"]
     program = "from console.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", program, *words, "--config", str(config)],

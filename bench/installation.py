@@ -93,9 +93,11 @@ def relay(
 
 
 @contextmanager
-def dispatcher(folder: Path, url: str, port: int, *, log: str = "info") -> Iterator[subprocess.Popen[bytes]]:
+def dispatcher(
+    folder: Path, url: str, port: int, *, log: str = "info", core: int | None = SERVER_CORE
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = _configured(folder, url, port, durability="fsync", log=log)
-    with process([sys.executable, "-m", "dispatcher"], core=SERVER_CORE, env=environment) as started:
+    with process([sys.executable, "-m", "dispatcher"], core=core, env=environment) as started:
         wait_ready(port + 2)
         yield started
 
