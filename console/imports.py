@@ -33,7 +33,8 @@ STDIN = "-"
 WINDOW = 262_144
 """Lines at most: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
 _LEAST = 32_768
-"""So many lines are a window as soon as the store has nothing to do: the first, and where it is faster than we read."""
+"""So many lines are a window as soon as the store has nothing to do: the first, and where it is faster than we read; and
+where dispatchers follow, for a STOP waits until they have routed one."""
 SHOWN_BAD = 20
 _NOTHING = (b"", b"\xef\xbb\xbf")
 """What an empty list begins with: nothing, or a byte order mark."""
@@ -94,6 +95,8 @@ class Import:
         self._bulk = Bulk(store)
         self._bookmarks = Bookmarks(store)
         self._routing = Routing(store)
+        self._is_followed = True
+        """Dispatchers route what is recorded."""
         self.resumed: Bookmark | None = None
         self.place: Bookmark | None = None
         """How far everything is recorded."""
@@ -151,7 +154,8 @@ class Import:
                 if self._sample.wants_more and not self.resumed:
                     self._look_at(entries, is_last=not chunk)
                 await asyncio.sleep(0)  # the window before goes on meanwhile
-                if window.count >= (_LEAST if recorded.is_set() else WINDOW) or not chunk:
+                is_small = recorded.is_set() or self._is_followed
+                if window.count >= (_LEAST if is_small else WINDOW) or not chunk:
                     await recorded.wait()
                     reached = Bookmark(
                         at=block.ends_at,
@@ -175,7 +179,7 @@ class Import:
     async def _record(self, window: Window, reached: Bookmark, name: str, recorded: asyncio.Event) -> None:
         assert self.place is not None  # noqa: S101 - run has put it
         rule = f"file:{''.join(filter(str.isprintable, self._order.name))[:80]}"
-        await _patiently(self._routing.caught_up)  # with the window before
+        self._is_followed = await _patiently(self._routing.caught_up)  # with the window before
         # It may be recorded twice: what was there already then counts as unchanged.
         tally = await _patiently(partial(self._bulk.enlist, window, received_at=reached.began_at, rule=rule))
         self.place = replace(reached, tally=self.place.tally + tally)
