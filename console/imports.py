@@ -33,8 +33,8 @@ STDIN = "-"
 WINDOW = 262_144
 """Lines at most: so many that a dozen fall into each bucket, so few that little work is lost with a process."""
 _LEAST = 32_768
-"""So many lines are a window where the store has nothing to do (the first, and where it is faster than we read), and where
-dispatchers follow, for a STOP waits until they have routed one."""
+"""So many lines are a window where the store has nothing to do (the first, and where it is faster than we read), and
+where dispatchers follow, for a STOP waits until they have routed one."""
 SHOWN_BAD = 20
 _NOTHING = (b"", b"\xef\xbb\xbf")
 """What an empty list begins with: nothing, or a byte order mark."""
