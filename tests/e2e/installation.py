@@ -1,6 +1,7 @@
 """A whole installation in real processes: store, receivers, dispatchers, and an endpoint that listens."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import signal
@@ -31,12 +32,15 @@ _RUNNER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _PORTS = range(20_000 + _RUNNER % _RUNNERS, 32_000, _RUNNERS)
 """Below those from which systems choose one for each connection: else it may be taken before it is listened at. Tests
 that run beside this one have others, or they may take that of a process which is being restarted."""
+_FIRST = secrets.randbelow(len(_PORTS))  # the other kind of chance has the same seed in every test run
+_NEXT = itertools.cycle([*_PORTS[_FIRST:], *_PORTS[:_FIRST]])
 
 
 def free_port() -> int:
+    """Another one each time, for who asked before may not listen yet."""
     while True:
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", secrets.choice(_PORTS)))  # the other choice has the same seed in every test run
+            probe.bind(("127.0.0.1", next(_NEXT)))
             return int(probe.getsockname()[1])
 
 
