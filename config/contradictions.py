@@ -36,7 +36,7 @@ def contradictions(tables: Mapping[str, object], *, providers: Collection[str] |
 def _repeated(tables: Mapping[str, object], name: str, keys: tuple[str, ...]) -> Iterator[Mistake]:
     first: dict[tuple[str, ...], int] = {}
     for index, table in _entries(tables, name):
-        values = tuple(text for key in keys if (text := _text(table, key)))
+        values = tuple(_named(key, text) for key in keys if (text := _text(table, key)))
         if len(values) < len(keys):
             continue
         earlier = first.setdefault(values, index)
@@ -44,6 +44,11 @@ def _repeated(tables: Mapping[str, object], name: str, keys: tuple[str, ...]) ->
             yield Mistake(
                 place((name, index, keys[-1]), tables), f"expected one of its own, got that of {name}[{earlier}]"
             )
+
+
+def _named(key: str, text: str) -> str:
+    """An account is found by its key whatever the case of its letters (consent/directory.py)."""
+    return text.strip().lower() if key == "api_key" else text
 
 
 def _orphans(tables: Mapping[str, object], name: str) -> Iterator[Mistake]:

@@ -100,6 +100,14 @@ def _passing(wrong_with: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _without_blanks_around(given: object) -> object:
+    """What was pasted along with a secret is no part of it: a webhook signed with the secret itself would be refused.
+
+    Blanks alone are kept: taken for no secret at all, they would let unsigned webhooks be believed.
+    """
+    return given.strip() or given if isinstance(given, str) else given
+
+
 def _secret(is_fit: Callable[[str], bool], what: str) -> AfterValidator:
     def check(secret: SecretStr) -> SecretStr:
         if secret and not is_fit(secret.get_secret_value()):
@@ -186,6 +194,7 @@ Rate = Annotated[str, _matching(_RATE, 'a rate, as in "50/s", or "" for no limit
 EventPattern = Annotated[
     str, _passing(lambda event: "" if event in _EVENT_PATTERNS else "one of " + ", ".join(sorted(_EVENT_PATTERNS)))
 ]
+Secret = Annotated[SecretStr, BeforeValidator(_without_blanks_around)]
 Token = Annotated[SecretStr, _secret(lambda token: bool(_TOKEN.fullmatch(token)), "16 to 128 letters, digits, - or _")]
 SigningSecret = Annotated[
     SecretStr,

@@ -19,6 +19,7 @@ from config.fields import (
     Id,
     ProxyUrl,
     Rate,
+    Secret,
     SigningSecret,
     Token,
     WebUrl,
@@ -34,10 +35,10 @@ class AccountTable(BaseModel):
     model_config = CLOSED
 
     id: Id
-    api_key: SecretStr = _NOTHING
+    api_key: Secret = _NOTHING
     """Hidden like a secret, because for WXML it is the only credential."""
-    api_secret: SecretStr = _NOTHING
-    signature_secret: SecretStr = _NOTHING
+    api_secret: Secret = _NOTHING
+    signature_secret: Secret = _NOTHING
     signature_method: SignatureMethod = "md5hash"
 
 
@@ -60,7 +61,7 @@ class SourceTable(BaseModel):
     id: Id
     provider: Id
     token: Token = _NOTHING
-    signature_secret: SecretStr = _NOTHING
+    signature_secret: Secret = _NOTHING
     signature_method: SignatureMethod = "md5hash"
     tolerance: Duration = milliseconds("24h")
 

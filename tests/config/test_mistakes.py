@@ -188,6 +188,36 @@ def test_an_id_names_one_thing_only(repeat: str, told: str) -> None:
     assert told in _told(tables)
 
 
+def test_nor_a_key_that_differs_in_case_alone() -> None:
+    """An account is found by its key whatever the case: one of the two would be locked out."""
+    tables = _registry()
+    tables["accounts"].append({"id": "other", "api_key": "Hunter2 "})
+    tables["accounts"][0]["api_key"] = "hunter2"
+
+    assert 'accounts[1] "other".api_key: expected one of its own' in _told(tables)
+
+
+@pytest.mark.parametrize("around", [" {}", "{}\n", "\t{}\r\n"])
+def test_what_was_pasted_along_around_a_secret_is_no_part_of_it(around: str) -> None:
+    pasted = around.format("hunter2")
+    tables = {
+        "accounts": [{"id": "acme", "api_key": pasted, "api_secret": pasted, "signature_secret": pasted}],
+        "sources": [{"account": "acme", "id": "main", "provider": "nexmo", "signature_secret": pasted}],
+    }
+
+    settings = judged(tables, {}, where="a test")
+
+    (account,), (source,) = settings.accounts, settings.sources
+    kept = (account.api_key, account.api_secret, account.signature_secret, source.signature_secret)
+    assert {secret.get_secret_value() for secret in kept} == {"hunter2"}
+
+
+def test_a_secret_that_is_nothing_but_blanks_is_not_taken_for_none() -> None:
+    tables = {"accounts": [{"id": "acme", "signature_secret": " "}]}
+
+    assert judged(tables, {}, where="a test").accounts[0].signature_secret
+
+
 def test_two_accounts_may_use_the_same_ids_but_no_two_share_a_key_or_a_token() -> None:
     tables = _registry()
     for table in tables.values():
