@@ -5,15 +5,18 @@ aiohttp's low-level server: a path is looked up in a table. An Application's rou
 """
 
 import asyncio
+import os
 import re
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aiohttp import HttpVersion11, web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from consent.errors import Misconfigured
 
 Readiness = Callable[[], str | None]
 """Why the process is not ready; None when it is."""
@@ -107,8 +110,21 @@ async def listening(
     """Serve; yields the port, which the system chose if `port` is 0. On the way out: stop accepting, let requests under
     way end within `grace` seconds, close."""
     async with _serving(handler, max_body=max_body, grace=grace) as runner:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        with binding(host, port):
+            await web.TCPSite(runner, host, port, backlog=1024).start()
         yield int(runner.addresses[0][1])
+
+
+@contextmanager
+def binding(host: str, port: int) -> Iterator[None]:
+    """What we cannot listen on is told in a line: Misconfigured."""
+    try:
+        yield
+    except OSError as exc:
+        # Of a name that is not found, the number is negative and no errno.
+        why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+        told = f"cannot listen on {host} port {port} ({why}): stop what is running there, or set another"
+        raise Misconfigured(told) from None
 
 
 @asynccontextmanager

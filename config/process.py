@@ -5,7 +5,7 @@ import gc
 import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import uvloop
 from config.logging import Verbosity, configure
 from config.settings import Settings
 from config.steering import steered
+from consent.errors import Misconfigured
 
 _YOUNG_OBJECTS = 20_000
 """A request makes some hundred objects, which die without the collector. Its default of 700 has it look, in vain, after
@@ -50,8 +51,17 @@ def run(
     verbosity = configure(settings.log, worker=worker.number if worker else None)
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_steered(serve(settings), verbosity))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_steered(serve(settings), verbosity))
+    except* Misconfigured as wrong:
+        raise Misconfigured("\n".join(_told(wrong))) from None
+
+
+def _told(wrong: BaseExceptionGroup[Misconfigured]) -> Iterator[str]:
+    """As text: raised among tasks, it comes wrapped in a group."""
+    for each in wrong.exceptions:
+        yield from _told(each) if isinstance(each, BaseExceptionGroup) else [str(each)]
 
 
 async def _steered(serving: Coroutine[Any, Any, None], verbosity: Verbosity) -> None:

@@ -1,6 +1,9 @@
 """Where do our processes answer? URLs for providers, for people and for us, and whether a port is free to listen on."""
 
 import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 from config.settings import Settings
 from consent.errors import Misconfigured
@@ -26,31 +29,64 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
-def ensure_free(host: str, port: int, *, key: str) -> None:
-    """`key` names the setting that an operator would change."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    key: str
+    """Of the setting that an operator would change."""
+    host: str
+    port: int
+
+    def meets(self, other: "Listener") -> bool:
+        """Could the two not listen on one machine? 0 is any port that is free."""
+        is_same_host = self.host == other.host or not {self.host, other.host}.isdisjoint(_EVERYWHERE)
+        return 0 != self.port == other.port and is_same_host
+
+
+def receiver_listeners(settings: Settings) -> list[Listener]:
+    where = settings.receiver
+    return [
+        Listener("receiver.port", where.host, where.port),
+        Listener("receiver.internal_port", where.internal_host, where.internal_port),
+    ]
+
+
+def dispatcher_listeners(settings: Settings) -> list[Listener]:
+    return [Listener("dispatcher.port", settings.dispatcher.host, settings.dispatcher.port)]
+
+
+def console_listeners(settings: Settings) -> list[Listener]:
+    return [Listener("console.port", settings.console.host, settings.console.port)]
+
+
+def all_listeners(settings: Settings) -> list[Listener]:
+    return [*receiver_listeners(settings), *dispatcher_listeners(settings), *console_listeners(settings)]
+
+
+def clashes(listeners: Sequence[Listener]) -> Iterator[str]:
+    """Those of our own that would be in each other's way."""
+    for earlier, later in combinations(listeners, 2):
+        if later.meets(earlier):
+            yield f"{later.key}: expected a port of its own, got {later.port}, which is {earlier.key}"
+
+
+def ensure_free(listeners: Sequence[Listener]) -> None:
+    if told := list(clashes(listeners)):
+        raise Misconfigured("\n".join(told))
+    for listener in listeners:
+        _ensure_free(listener)
+
+
+def _ensure_free(listener: Listener) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as exc:
+        variable = f"CONSENT_RELAY_{listener.key.replace('.', '__').upper()}"
         raise Misconfigured(
-            f"{key}: cannot listen on {host} port {port} ({exc.strerror}): "
-            f"stop what is running there, or set another with CONSENT_RELAY_{key.replace('.', '__').upper()}"
+            f"{listener.key}: cannot listen on {listener.host} port {listener.port} ({exc.strerror}): "
+            f"stop what is running there, or set another with {variable}"
         ) from None
-
-
-def ensure_receiver_free(settings: Settings) -> None:
-    where = settings.receiver
-    ensure_free(where.host, where.port, key="receiver.port")
-    ensure_free(where.internal_host, where.internal_port, key="receiver.internal_port")
-
-
-def ensure_dispatcher_free(settings: Settings) -> None:
-    ensure_free(settings.dispatcher.host, settings.dispatcher.port, key="dispatcher.port")
-
-
-def ensure_console_free(settings: Settings) -> None:
-    ensure_free(settings.console.host, settings.console.port, key="console.port")

@@ -15,7 +15,7 @@ from consent.ledger.address import Cluster, Sentinels, location_of
 from consent.ledger.registry import Sealing
 from consent.ledger.sealing import Seals
 from consent.model import Endpoint, EndpointId, UnixMs
-from console.addresses import console_url, public_url
+from console.addresses import all_listeners, clashes, console_url, public_url
 from console.endpointcare import out_of_reach, unregistered
 from console.lookup import source_name, sources_of
 from console.moments import for_people, moment, roughly
@@ -221,6 +221,7 @@ def of_proxies(directory: Directory, settings: Settings) -> Iterator[Finding]:
 
 
 def of_settings(settings: Settings) -> Iterator[Finding]:
+    yield from (bad("ports", told) for told in clashes(all_listeners(settings)))
     yield of_webhooks(settings)
     yield ok("retries", retry_window(settings))
     yield _egress(settings.dispatcher.egress_allow)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from config.probes import KEEP_ALIVE_S, Handler, server_of
+from config.probes import KEEP_ALIVE_S, Handler, binding, server_of
 from consent.errors import ConsentError
 from receiver import plain
 from receiver.answers import serialised
@@ -201,7 +201,8 @@ async def open_door(
     loop = asyncio.get_running_loop()
     server = server_of(handler, max_body=max_body)
     door = Door(taker, server, max_body=max_body)
-    listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024, reuse_port=is_shared)
+    with binding(host, port):
+        listener = await loop.create_server(lambda: Connection(door), host, port, backlog=1024, reuse_port=is_shared)
     sweeping = loop.create_task(door.close_idle())
     try:
         yield int(listener.sockets[0].getsockname()[1])

@@ -4,7 +4,7 @@ import typer
 
 from console.__main__ import run
 from console.access import settings_of
-from console.addresses import ensure_console_free
+from console.addresses import console_listeners, ensure_free
 from console.invocation import single
 from receiver.codecs import CODECS
 
@@ -19,5 +19,5 @@ def console(ctx: typer.Context) -> None:
     store.data_dir, in console.token.
     """
     settings = settings_of(ctx, providers=CODECS)
-    ensure_console_free(settings)
+    ensure_free(console_listeners(settings))
     run(settings)

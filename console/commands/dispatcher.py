@@ -3,7 +3,7 @@
 import typer
 
 from console.access import file_of, settings_of
-from console.addresses import ensure_dispatcher_free
+from console.addresses import dispatcher_listeners, ensure_free
 from console.invocation import single
 from console.workers import Crew, WorkersOption, run_crew
 from dispatcher.__main__ import run
@@ -19,7 +19,7 @@ def dispatcher(ctx: typer.Context, workers: WorkersOption = 1) -> None:
     machine are one: one service, one internal port, one set of metrics.
     """
     settings = settings_of(ctx)
-    ensure_dispatcher_free(settings)
+    ensure_free(dispatcher_listeners(settings))
     if workers == 1:
         run(settings)
         return

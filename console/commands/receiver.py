@@ -4,7 +4,7 @@ import typer
 
 from consent.errors import Misconfigured
 from console.access import file_of, settings_of
-from console.addresses import ensure_receiver_free
+from console.addresses import ensure_free, receiver_listeners
 from console.invocation import single
 from console.workers import Crew, WorkersOption, run_crew
 from receiver.__main__ import run
@@ -21,7 +21,7 @@ def receiver(ctx: typer.Context, workers: WorkersOption = 1) -> None:
     machine are one: one service, one internal port, one set of metrics.
     """
     settings = settings_of(ctx, providers=CODECS)
-    ensure_receiver_free(settings)
+    ensure_free(receiver_listeners(settings))
     if workers == 1:
         run(settings)
         return

@@ -17,13 +17,7 @@ from config.steering import steered
 from consent.model import Source
 from console import demo
 from console.access import file_of, screen_of, settings_of
-from console.addresses import (
-    console_url,
-    ensure_console_free,
-    ensure_dispatcher_free,
-    ensure_receiver_free,
-    public_url,
-)
+from console.addresses import all_listeners, console_url, ensure_free, public_url
 from console.applying import Step
 from console.commands.apply import secrets_shown_once, unheard_of, warnings
 from console.household import Beginning, children
@@ -52,9 +46,7 @@ def up(ctx: typer.Context) -> None:
     """
     settings = settings_of(ctx, providers=CODECS)
     verbosity = configure(settings.log)
-    ensure_receiver_free(settings)
-    ensure_dispatcher_free(settings)
-    ensure_console_free(settings)
+    ensure_free(all_listeners(settings))
     asyncio.run(run(settings, file_of(ctx), screen_of(ctx), verbosity))
 
 

@@ -11,6 +11,7 @@ from config.background import persist
 from config.clock import system_clock
 from config.metrics import Vitals
 from config.notify import notifying
+from config.probes import binding
 from config.settings import Settings
 from consent.errors import ConsentError, StoreUnavailable
 from consent.ledger import Store
@@ -45,7 +46,8 @@ class Console:
             await runner.setup()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    await web.TCPSite(runner, where.host, where.port).start()
+                    with binding(where.host, where.port):
+                        await web.TCPSite(runner, where.host, where.port).start()
                     check = tasks.create_task(persist("check the store", self._check))
                     log.info("console.listening", host=where.host, port=runner.addresses[0][1])
                     await stop.wait()

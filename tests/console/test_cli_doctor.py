@@ -65,7 +65,7 @@ def test_the_disk_is_that_of_the_embedded_store(tmp_path: Path) -> None:
 
 
 def test_a_good_store_without_processes_is_good_but_for_these(cli: CommandLine) -> None:
-    cli.configure("[receiver]\nport = 9\ninternal_port = 9\n[dispatcher]\nport = 9\n[console]\nport = 9")
+    cli.configure("[receiver]\nport = 1\ninternal_port = 9\n[dispatcher]\nport = 13\n[console]\nport = 17")
 
     findings = cli.json("doctor", exit_code=1)
 
@@ -220,6 +220,12 @@ def test_a_provider_that_signs_the_url_needs_to_be_told_which_one_is_public() ->
     assert level_of(list(checkup.of_registry(directory, settings())), "signatures") == "bad"
     told = list(checkup.of_registry(directory, settings(receiver={"public_url": "https://sms.example.com"})))
     assert "signatures" not in {finding.subject for finding in told}
+
+
+def test_two_of_our_own_ports_that_are_the_same_are_bad() -> None:
+    findings = list(checkup.of_settings(settings(console={"port": 8080})))
+
+    assert level_of(findings, "ports") == "bad"
 
 
 def test_the_schedule_is_told_in_words() -> None:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from standardwebhooks import Webhook
 
 from config.settings import Settings, judged
 from consent.errors import Misconfigured
-from console.addresses import ensure_free, local_url
+from console.addresses import Listener, all_listeners, clashes, ensure_free, local_url
 from console.commands.up import as_text
 from console.household import Beginning, prepare
 from tests.e2e.installation import eventually, free_port
@@ -184,7 +185,74 @@ def test_a_port_that_is_taken_is_named_by_its_setting() -> None:
         taken.listen()
 
         with pytest.raises(Misconfigured, match=r"receiver\.port: .*CONSENT_RELAY_RECEIVER__PORT"):
-            ensure_free("127.0.0.1", taken.getsockname()[1], key="receiver.port")
+            ensure_free([Listener("receiver.port", "127.0.0.1", taken.getsockname()[1])])
+
+
+@pytest.mark.parametrize(
+    ("console", "receiver", "is_told"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("::", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+    ],
+)
+def test_two_of_our_own_ports_that_are_the_same_are_both_named(console: str, receiver: str, is_told: bool) -> None:
+    """One of the two would die again and again, and say that something else listens there."""
+    tables = {"console": {"host": console, "port": 8080}, "receiver": {"host": receiver, "port": 8080}}
+
+    told = list(clashes(all_listeners(judged(tables, {}, where="a test"))))
+
+    assert told == ["console.port: expected a port of its own, got 8080, which is receiver.port"] * is_told
+
+
+def test_any_port_that_is_free_is_one_of_its_own() -> None:
+    settings = judged({"dispatcher": {"port": 0}, "console": {"port": 0}}, {}, where="a test")
+
+    assert not list(clashes(all_listeners(settings)))
+
+
+async def test_up_says_so_before_anything_starts(up: Up) -> None:
+    up.environment["CONSENT_RELAY_CONSOLE__PORT"] = up.environment["CONSENT_RELAY_RECEIVER__PORT"]
+
+    process = await asyncio.create_subprocess_exec(*COMMAND, "up", cwd=up.folder, env=up.environment, stderr=PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+
+    assert process.returncode == 1
+    assert said.decode().startswith("error: console.port: expected a port of its own")
+    assert not (up.folder / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "setting"),
+    [
+        ("receiver", "RECEIVER__PORT"),
+        ("receiver", "RECEIVER__INTERNAL_PORT"),
+        ("dispatcher", "DISPATCHER__PORT"),
+        ("console", "CONSOLE__PORT"),
+    ],
+)
+async def test_a_process_whose_port_somebody_took_says_so_in_a_line(up: Up, module: str, setting: str) -> None:
+    """Started again by its supervisor, it would otherwise write a traceback each time."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(up.environment[f"CONSENT_RELAY_{setting}"])))
+        taken.listen()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            env={
+                **up.environment,
+                "CONSENT_RELAY_STORE__URL": "redis://127.0.0.1:1",
+                "CONSENT_RELAY_STORE__DATA_DIR": str(up.folder),
+            },
+            stderr=PIPE,
+        )
+        _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+
+    assert process.returncode == 1
+    assert said.decode().splitlines()[-1].startswith("cannot listen on 127.0.0.1 port ")
+    assert b"Traceback" not in said
 
 
 @pytest.mark.parametrize(
