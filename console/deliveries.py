@@ -17,6 +17,7 @@ from console.refusals import NoSuch
 from dispatcher.routing import route
 
 _DEEPEST = 100_000
+_ON_THEIR_WAY = {"hastened", "revived"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,8 @@ class Retried:
     endpoint: str
     event_id: str
     result: str
-    """hastened, revived, in_flight, behind, unknown (nothing is owed), forgotten (no longer in the log)."""
+    """hastened, revived, held (until its endpoint, which is disabled, is enabled), in_flight, behind, unknown (nothing
+    is owed), forgotten (no longer in the log)."""
 
 
 async def listed(desk: Desk, name: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
@@ -110,9 +112,9 @@ async def retry(desk: Desk, event_id: EventId, name: str | None) -> list[Retried
     async with desk.writing() as store:
         event = await _event(store, event_id)
         endpoints = [e for e in await _endpoints(store, desk, name) if e.account == event.account]
-        retried = [await _retried(store, endpoint, event) for endpoint in endpoints]
-        await desk.note(store, "delivery.retried", event_id, endpoints=[each.endpoint for each in retried])
-    return retried if name else [each for each in retried if each.result != "unknown"]
+        results = [await retried(store, endpoint, event.id) for endpoint in endpoints]
+        await desk.note(store, "delivery.retried", event_id, endpoints=[each.endpoint for each in results])
+    return results if name else [each for each in results if each.result != "unknown"]
 
 
 def _unseen(done: int, *, numbers: int) -> None:
@@ -123,17 +125,19 @@ async def retry_dead(desk: Desk, name: str, *, show: Shown = _unseen) -> list[Re
     """All that an endpoint was given up on, the oldest of each number first."""
     async with desk.writing() as store:
         (endpoint,) = await _endpoints(store, desk, name)
-        retried = []
+        results = []
         for owed in reversed(await Backlog(store).dead(endpoint.id, limit=_DEEPEST)):
-            event = await Ledger(store).event(owed.event)
-            retried.append(
-                await _retried(store, endpoint, event)
-                if event
-                else Retried(endpoint=endpoint.id, event_id=owed.event, result="forgotten")
-            )
-            show(len(retried), numbers=len(retried))
-        await desk.note(store, "deliveries.dead_retried", endpoint.id, count=len(retried))
-    return retried
+            results.append(await retried(store, endpoint, owed.event))
+            show(len(results), numbers=len(results))
+        await desk.note(store, "deliveries.dead_retried", endpoint.id, count=len(results))
+    return results
+
+
+async def retried(store: Store, endpoint: Endpoint, event_id: EventId) -> Retried:
+    event = await Ledger(store).event(event_id)
+    result = await Queue(store).retry(endpoint.id, event) if event else "forgotten"
+    is_held = endpoint.disabled and result in _ON_THEIR_WAY
+    return Retried(endpoint=endpoint.id, event_id=event_id, result="held" if is_held else result)
 
 
 async def _endpoints(store: Store, desk: Desk, name: str | None) -> Sequence[Endpoint]:
@@ -186,11 +190,6 @@ def _asked_for(event: Event, endpoint: Endpoint) -> str:
     if route(event, (replace(endpoint, campaigns=()),)):
         return f"only {campaigns}; the event is of {f'campaign {event.campaign}' if event.campaign else 'no campaign'}"
     return ", ".join(filter(None, (f"events {', '.join(endpoint.events)}", campaigns, f"format {endpoint.format}")))
-
-
-async def _retried(store: Store, endpoint: Endpoint, event: Event) -> Retried:
-    result = await Queue(store).retry(endpoint.id, event)
-    return Retried(endpoint=endpoint.id, event_id=event.id, result=result)
 
 
 def _line(owed: Owed, *, mask_numbers: bool) -> DeliveryLine:

@@ -32,6 +32,7 @@ _STYLES = {"dead": "red", "delivered": "green", "in_flight": "cyan", "not_sent":
 _MEANINGS = {
     "hastened": "attempted within ten seconds, or when the rest of its endpoint is over",
     "revived": "attempted within ten seconds",
+    "held": "attempted once its endpoint, which is disabled, is enabled: `consent-relay endpoint enable NAME`",
     "in_flight": "being attempted already",
     "behind": "waiting for an earlier one to the same number: retry that one",
     "unknown": "nothing is owed: delivered, purged, or never meant for it",

@@ -88,8 +88,9 @@ async def test(visit: Visit) -> web.Response:
 
 async def revive(visit: Visit) -> web.Response:
     """All that it was given up on."""
-    await deliveries.retry_dead(visit.desk, name := _name(visit))
-    return see_other(f"/endpoints/{name}", said="revived_all")
+    results = await deliveries.retry_dead(visit.desk, name := _name(visit))
+    is_held = any(each.result == "held" for each in results)
+    return see_other(f"/endpoints/{name}", said="held" if is_held else "revived_all")
 
 
 def _waited_s(line: EndpointLine, visit: Visit) -> float | None:

@@ -17,6 +17,7 @@ NOTICES = {
         "good", "On its way: it will be attempted within seconds, or when the rest of its endpoint is over."
     ),
     "revived": Notice("good", "Taken up again: it will be attempted within seconds."),
+    "held": Notice("warn", "Its endpoint is disabled: it is attempted once somebody enables that."),
     "in_flight": Notice("", "It is being attempted right now."),
     "behind": Notice("", "An earlier event for the same number goes first; this one follows."),
     "unknown": Notice("", "Nothing is owed: it was delivered, or never meant for this endpoint."),

@@ -72,6 +72,19 @@ def test_one_event_is_retried_at_all_who_are_owed_it(cli: CommandLine, events: l
     assert cli.json("deliveries", "retry", events[2], "--endpoint", "billing")[0]["result"] == "unknown"
 
 
+@pytest.mark.parametrize("words", [("--dead", "--endpoint", "crm"), (None, "--endpoint", "crm")])
+def test_nothing_is_promised_of_an_endpoint_that_is_disabled(
+    cli: CommandLine, events: list[EventId], words: tuple[str | None, ...]
+) -> None:
+    cli.in_store(lambda store: bury(store, ANN))
+    cli.run("endpoint", "disable", "crm")
+
+    (retried,) = cli.json("deliveries", "retry", *(word or events[0] for word in words))
+
+    assert retried["result"] == "held"
+    assert cli.json("deliveries", "list", "--dead") == []  # it goes out once the endpoint is enabled
+
+
 def test_the_story_of_an_event_has_every_endpoint_and_every_attempt(cli: CommandLine, events: list[EventId]) -> None:
     cli.in_store(lambda store: bury(store, ANN))
 

@@ -49,6 +49,15 @@ def test_what_waits_is_due_at_once(cli: CommandLine, words: tuple[str, ...]) -> 
     assert cli.in_store(longest_wait) <= 0
 
 
+def test_at_an_endpoint_that_is_disabled_it_is_held(cli: CommandLine) -> None:
+    cli.run("endpoint", "disable", "crm")
+
+    retried = cli.json("deliveries", "retry", "--waiting", "--endpoint", "crm")
+
+    assert [each["result"] for each in retried] == ["held"]
+    assert "endpoint enable" in cli.run("deliveries", "retry", retried[0]["event_id"])
+
+
 def test_what_is_due_already_is_left_alone(cli: CommandLine) -> None:
     first = cli.json("deliveries", "retry", "--waiting", "--endpoint", "crm")
     second = cli.json("deliveries", "retry", "--waiting", "--endpoint", "crm")
