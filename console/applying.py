@@ -20,6 +20,7 @@ from console.credentials import Random, new_signing_secret, new_token
 from console.desk import Desk
 from console.endpointcare import unregistered
 from console.lookup import source_name
+from console.providers import futile
 from console.rotation import digest, reconciled
 
 Row = Account | Campaign | Source | Endpoint
@@ -101,13 +102,14 @@ def _campaign(row: Campaign, directory: Directory) -> Planned:
 def _source(row: Source, table: SourceTable, directory: Directory, random: Random) -> Planned:
     known = directory.source(row.account, row.id)
     if known is None:
-        return _compared("source", source_name(row), None, replace(row, token=row.token or new_token(random)))
-    row = replace(row, token=row.token or known.token, **_signature(row, table.model_fields_set, known))
+        row = replace(row, token=row.token or new_token(random))
+    else:
+        row = replace(row, token=row.token or known.token, **_signature(row, table.model_fields_set, known))
+    warnings = [futile(row)]
+    if known and known.signature_secret and not row.signature_secret:
+        warnings += [f"{source_name(row)} has no signature_secret any more: who knows its URL is believed, unverified"]
     planned = _compared("source", source_name(row), known, row)
-    if known.signature_secret and not row.signature_secret:
-        unverified = f"{source_name(row)} has no signature_secret any more: who knows its URL is believed, unverified"
-        return replace(planned, step=replace(planned.step, warnings=(unverified,)))
-    return planned
+    return replace(planned, step=replace(planned.step, warnings=tuple(filter(None, warnings))))
 
 
 def _endpoint(row: Endpoint, table: EndpointTable, directory: Directory, random: Random) -> Planned:

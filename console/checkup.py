@@ -19,6 +19,7 @@ from console.addresses import all_listeners, clashes, console_url, public_url
 from console.endpointcare import out_of_reach, unregistered
 from console.lookup import source_name, sources_of
 from console.moments import for_people, moment, roughly
+from console.providers import futile, provider
 from console.remedies import remedy_of_reason
 from dispatcher.retry import RetryPolicy
 
@@ -28,8 +29,6 @@ MEMORY_TIGHT, MEMORY_SPENT = 0.8, 0.95
 DISK_SPENT = 64 * 2**20
 CERTIFICATE_SOON = timedelta(days=21)
 _HERE = {"127.0.0.1", "::1", "localhost"}
-_NEVER_SIGNING = {"skycore"}
-_SIGNING_THE_URL = {"plivo", "twilio"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +131,12 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
         f"{_counted(sources, 'source')}, {_counted(directory.endpoints, 'endpoint')}"
     )
     yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
-    if unsigned := [source_name(s) for s in sources if s.provider not in _NEVER_SIGNING and not s.signature_secret]:
+    if unsigned := [source_name(s) for s in sources if provider(s.provider).secret and not s.signature_secret]:
         yield warning(
             "signatures", f"{_some(unsigned)}: who knows the URL is believed; set signature_secret to be sure"
         )
-    by_url = [source_name(s) for s in sources if s.provider in _SIGNING_THE_URL and s.signature_secret]
+    yield from (warning("signatures", told) for source in sources if (told := futile(source)))
+    by_url = [source_name(s) for s in sources if provider(s.provider).signs_url and s.signature_secret]
     if by_url and not settings.receiver.public_url:
         yield bad("signatures", f"{_some(by_url)}: the provider signs the URL; set receiver.public_url to what it has")
     for endpoint in directory.endpoints.values():

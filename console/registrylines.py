@@ -7,6 +7,7 @@ from consent.directory import Directory
 from consent.model import Account, Source
 from console.demo import webhook_url
 from console.lookup import accounts_meant, source_name, sources_of
+from console.providers import signed_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class SourceLine:
     url: str
     """Who knows it may post to it; empty for who may not see it."""
     signed: str | None
-    """By which method a webhook has to be signed; None: it need not be."""
+    """By what a webhook has to be signed: a method, or what else its provider has; None: it need not be."""
     tolerance: str
 
 
@@ -58,6 +59,6 @@ def source_told(source: Source, receiver_url: str, *, shows_url: bool = True) ->
         source=source_name(source),
         provider=source.provider,
         url=webhook_url(receiver_url, source) if shows_url else "",
-        signed=source.signature_method if source.signature_secret else None,
+        signed=signed_by(source),
         tolerance=spelled(source.tolerance),
     )

@@ -16,6 +16,7 @@ from console.commands.account import show_removed
 from console.credentials import new_token
 from console.invocation import examples, family
 from console.lookup import account_meant, source_name, source_named
+from console.providers import futile
 from console.registrylines import SourceLine, source_told, sources_told
 from console.terminal import clean
 from receiver.codecs import CODECS
@@ -53,9 +54,9 @@ def add(
     account: Annotated[str | None, typer.Option(help="For whom. Not needed where there is one account.")] = None,
     source: Annotated[str | None, typer.Option("--id", help="Its name. Otherwise that of the provider.")] = None,
     signature_secret: Annotated[
-        str, typer.Option(help="The provider's signature secret: unsigned webhooks are then refused.")
+        str, typer.Option(help="The provider's (skycore has none): unsigned webhooks are then refused.")
     ] = "",
-    signature_method: Annotated[SignatureMethod, typer.Option(help="How the provider signs.")] = "md5hash",
+    signature_method: Annotated[SignatureMethod, typer.Option(help="How nexmo signs.")] = "md5hash",
     tolerance: Annotated[str, typer.Option(help="How old a signed webhook may be.")] = "24h",
 ) -> None:
     """Make a webhook URL for a provider, and print it."""
@@ -77,6 +78,8 @@ def add(
     line = source_told(new, public_url(desk.settings))
     screen = screen_of(ctx)
     screen.show(line, Text(line.url))
+    if told := futile(new):
+        screen.aside(Text(told, style="yellow"))
     webhooks = checkup.of_webhooks(desk.settings)
     if webhooks.level != "ok":
         screen.aside(Text(webhooks.text, style="yellow"))

@@ -19,11 +19,11 @@ from console.credentials import new_signing_secret, new_token
 from console.deliveries import Story
 from console.pages.guide import arrived, guide_of, is_settled, simulating
 from console.pages.poller import POLLER
-from console.pages.providers import PROVIDERS
 from console.pages.sources import sources_shown
 from console.pages.stream import Regions, streamed
 from console.pages.templating import rendered
 from console.pages.visit import Page, Visit, page, see_other
+from console.providers import PROVIDERS
 from console.refusals import Unfit
 from console.trial import NOBODY
 

@@ -11,8 +11,8 @@ from consent.ledger import Pulse
 from console.addresses import public_url
 from console.lookup import sources_of
 from console.pages.intake import REASONS, Intake, intakes
-from console.pages.providers import Provider, provider
 from console.pages.visit import Visit, page
+from console.providers import Provider, provider
 from console.registrylines import SourceLine, source_told
 
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})

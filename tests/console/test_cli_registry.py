@@ -93,6 +93,25 @@ def test_a_url_that_no_provider_reaches_is_told_beside_it(acme: CommandLine, pub
     assert acme.run("source", "add", "skycore").count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("provider", "signed"),
+    [("nexmo", "sha256"), ("twilio", "X-Twilio-Signature"), ("sinch", "x-sinch-webhook-signature"), ("skycore", None)],
+)
+def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
+    acme: CommandLine, provider: str, signed: str | None
+) -> None:
+    words = ("source", "add", provider, "--id", "one", "--signature-secret", "s3cret", "--signature-method", "sha256")
+
+    is_warned = "skycore signs nothing" in acme.remarks(*words)
+
+    assert is_warned is (signed is None)
+    assert {line["source"]: line["signed"] for line in acme.json("source", "list")}["acme/one"] == signed
+    told = acme.run("source", "list")
+    assert (f"{provider}, signed by {signed}" if signed else f"{provider}, unsigned") in told
+    findings = acme.json("doctor", exit_code=1)
+    assert any("skycore signs nothing" in finding["text"] for finding in findings) is is_warned
+
+
 def test_a_source_of_a_provider_nobody_knows_is_wrong_usage(acme: CommandLine) -> None:
     told = acme.run("source", "add", "pigeon", exit_code=2)
 
@@ -103,6 +122,15 @@ def test_a_url_without_public_url_is_that_of_the_receiver_here(acme: CommandLine
     acme.configure('[receiver]\nhost = "0.0.0.0"\nport = 9000')
 
     assert "http://127.0.0.1:9000/hooks/t0ken-of-at-least-16-chars" in acme.run("source", "list")
+
+
+def test_applying_tells_of_a_secret_that_proves_nothing(cli: CommandLine) -> None:
+    cli.configure(
+        '[[accounts]]\nid = "acme"\n'
+        '[[sources]]\naccount = "acme"\nid = "main"\nprovider = "skycore"\nsignature_secret = "s3cret"'
+    )
+
+    assert "acme/main: skycore signs nothing" in cli.remarks("apply")
 
 
 def test_applying_adds_then_leaves_alone_then_changes_what_differs(cli: CommandLine) -> None:

@@ -3,7 +3,7 @@
 from config.clock import system_clock
 from consent.ledger import Beat, Pulse, Registry
 from consent.model import SourceId
-from console.pages.providers import PROVIDERS
+from console.providers import PROVIDERS
 from receiver.codecs import CODECS
 from tests.builders import a_source
 from tests.console.served import Served, recorded, served, settings_of

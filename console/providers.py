@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from consent.model import Source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
@@ -10,9 +12,13 @@ class Provider:
     """Where, at the provider's."""
     secret: str
     """What to copy from there as the source's signature secret; empty where the provider does not sign."""
+    signature: str = ""
+    """What it signs with, by its name; empty where that is the method chosen there."""
     has_method: bool = False
     """It signs by one of several methods."""
     signs_time: bool = False
+    signs_url: bool = False
+    """Then receiver.public_url has to be what the URL begins with there."""
     suffix: str = ""
     """Belongs behind the URL."""
     careful: str = ""
@@ -35,6 +41,7 @@ PROVIDERS = {
         "status URL too if your systems want message.status events. In the API settings choose the Messages API for "
         "SMS.",
         secret="the signature secret of the API settings",  # noqa: S106
+        signature="a bearer token (JWT)",
         signs_time=True,
         careful="Otherwise inbound texts go to the SMS webhook of the account.",
     ),
@@ -43,6 +50,8 @@ PROVIDERS = {
         paste="At the number or at the Messaging Service: paste it as “A message comes in”, HTTP POST, with all that "
         "stands behind it. Use it as the status callback too if your systems want message.status events.",
         secret="the auth token of the account, or of the subaccount that has the number",  # noqa: S106
+        signature="X-Twilio-Signature",
+        signs_url=True,
         suffix="#rc=5&rp=all",
         careful="Without #rc=5&rp=all a STOP is easily lost: Twilio would try only once more, and only if it could not "
         "connect.",
@@ -52,12 +61,15 @@ PROVIDERS = {
         paste="In the application of the number: paste it as the message URL, method POST. For message.status events, "
         "send messages with it as their url.",
         secret="the auth token of the account, or of the subaccount that has the number",  # noqa: S106
+        signature="X-Plivo-Signature",
+        signs_url=True,
     ),
     "sinch": Provider(
         name="Sinch, SMS API",
         paste="At the service plan: paste it as the callback URL. It gets inbound messages, and delivery reports for "
         "batches that ask for them.",
         secret="the webhook secret of the service plan; your account manager has it set",  # noqa: S106
+        signature="x-sinch-webhook-signature",
         signs_time=True,
         careful="A refused webhook is not sent again.",
     ),
@@ -74,3 +86,21 @@ PROVIDERS = {
 def provider(key: str) -> Provider:
     """Of a provider that this text does not know yet, too."""
     return PROVIDERS.get(key, Provider(name=key, paste="Paste it as the webhook URL for inbound texts.", secret=""))
+
+
+def signed_by(source: Source) -> str | None:
+    """What each of its webhooks has to show; None where whoever knows the URL is believed."""
+    whose = provider(source.provider)
+    if not source.signature_secret or not whose.secret:
+        return None
+    return source.signature_method if whose.has_method else whose.signature
+
+
+def futile(source: Source) -> str:
+    """Why its signature secret proves nothing; empty where it does, or there is none."""
+    if not source.signature_secret or provider(source.provider).secret:
+        return ""
+    return (
+        f"{source.account}/{source.id}: {source.provider} signs nothing, so its signature_secret is not looked at: "
+        "who knows the URL is believed"
+    )
