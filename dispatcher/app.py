@@ -96,7 +96,7 @@ class Dispatcher:
             ),
         ):
             running = [tasks.create_task(task) for task in self._upkeep()]
-            deliver = tasks.create_task(persist("deliver", self._delivering.turn))
+            deliver = tasks.create_task(persist("deliver", self._delivering.turn, longest_wait=HEARTBEAT_S))
             # Also while a part of the store is away: what is held elsewhere is to be kept.
             heartbeat = persist("renew leases", self._delivering.heartbeat, longest_wait=HEARTBEAT_S)
             heart = tasks.create_task(heartbeat)

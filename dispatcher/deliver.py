@@ -240,10 +240,11 @@ class Delivering:
 
     async def _look_around(self) -> None:
         """The next time is when the first lease that is held by anybody runs out, or routinely. Where a partition does
-        not answer, the others are looked at all the same, and it is asked again soon."""
+        not answer, the others are looked at all the same, and it is asked again soon; where none does, this is the only
+        thing to do, or a turn that asks for nothing would be taken for a recovery."""
         found = await asyncio.gather(*map(self._look_into, self._partitions), return_exceptions=True)
-        self._look_at = UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS)
         if looks := [look for look in found if isinstance(look, Look)]:
+            self._look_at = UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS)
             await self._deadline.looked(looks, self.directory.endpoints)
         for failure in (look for look in found if isinstance(look, BaseException)):
             raise failure
@@ -309,7 +310,7 @@ class Delivering:
         except ConsentError:
             self._agenda.forget(partition)
             self._reap_from[partition] = UnixMs(self._clock() + _REAP_AFTER_FAILURE_MS)
-            self._look_at = min(self._look_at, UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS))
+            self._look_at = self._clock()
             raise
 
     def _hold(self, lease: Lease, until: UnixMs) -> None:

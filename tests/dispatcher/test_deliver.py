@@ -476,6 +476,29 @@ async def test_a_partition_that_fails_holds_up_no_other(
     assert 0 < there < 10
 
 
+@pytest.mark.parametrize("key", ["next", "log"])
+async def test_while_nothing_answers_no_turn_passes_for_a_recovery(
+    build: Build, order: Order, sink: Sink, store: Store, key: str
+) -> None:
+    """A turn that asked for nothing would be logged as one, and nobody be called."""
+    delivering = build()
+    sink.may_answer.set()
+    await order(10)
+    for partition in range(4):
+        await store.redis.rename(f"{{{partition}}}:{key}", f"{{{partition}}}:{key}:aside")
+        await store.redis.set(f"{{{partition}}}:{key}", "in the way")
+
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable):
+            await turn(delivering)
+
+    for partition in range(4):
+        await store.redis.rename(f"{{{partition}}}:{key}:aside", f"{{{partition}}}:{key}")
+    await turn(delivering)
+    await eventually(lambda: sink.answered == 10)
+    await delivering.drain(5)
+
+
 async def test_opt_outs_go_first_wherever_they_are(queue: Queue, ledger: Ledger, build: Build, crm: Endpoint) -> None:
     """Also where only one at a time may be claimed, and the other partitions have a backlog."""
     arrived: list[str] = []
