@@ -103,7 +103,8 @@ def set_(
         (f"  {decided.event_id}", "dim"),
     )
     screen.show(decided, told_so)
-    _tell(screen, oddity(msisdn, done="recorded"))
+    is_new = decided.previous == Status.UNKNOWN
+    _tell(screen, doubt_about(msisdn, done="recorded") if is_new else oddity(msisdn, done="recorded"))
 
 
 app.command("import", epilog=lists.IMPORT_EXAMPLES)(lists.import_)

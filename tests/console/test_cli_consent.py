@@ -154,6 +154,14 @@ def test_a_decision_about_what_is_no_number_is_recorded_and_doubted(cli: Command
 
     doubt = "'1555893700O' is no number with its country code: recorded as it is"
     assert doubt in cli.remarks("consent", "set", "1555893700O", *decided)
-    assert cli.remarks("consent", "set", "15558937009", *decided) == ""
+    assert cli.remarks("consent", "set", "447911123456", *decided) == ""
     assert cli.json("consent", "set", "1555893700O", *decided)["odd"] is True
-    assert cli.json("consent", "set", "15558937009", *decided)["odd"] is False
+    assert cli.json("consent", "set", "447911123456", *decided)["odd"] is False
+
+
+def test_nor_is_a_number_without_its_country_code_recorded_in_silence(cli: CommandLine) -> None:
+    """She would go on being texted at the number that she has."""
+    decided = ("--campaign", "1116", "--status", "opted_out", "--reason", "she called")
+
+    assert "is the country code missing?" in cli.remarks("consent", "set", "2125550123", *decided)
+    assert cli.remarks("consent", "set", "2125550123", *decided) == ""  # it is on the record now
