@@ -293,6 +293,8 @@ class Recorded:
     events: tuple[EventId, ...]
     superseded: bool = False
     """Every one of them came late."""
+    unasked: bool = False
+    """A YES that answered no question: recorded as the message that it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,8 @@ def _removed(part: HeldPart) -> Source:
 def _receipt(change: Change, applied: Applied) -> Receipt:
     match applied:
         case Recorded():
-            return Receipt(events=applied.events, types=(change.type,), superseded=int(applied.superseded))
+            recorded_as = EventType.MESSAGE_RECEIVED if applied.unasked else change.type
+            return Receipt(events=applied.events, types=(recorded_as,), superseded=int(applied.superseded))
         case Duplicate():
             return Receipt(types=(change.type,), duplicates=1)
     return Receipt(types=(change.type,))

@@ -93,4 +93,4 @@ def applied(reply: Reply, partition: Partition) -> Applied:
     if word == b"declined":
         return Declined()
     events = tuple([event_id(partition, place.decode()) for place in reply[1:]])
-    return Recorded(events=events, superseded=word == b"superseded")
+    return Recorded(events=events, superseded=word == b"superseded", unasked=word == b"unasked")

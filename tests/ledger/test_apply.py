@@ -279,8 +279,10 @@ async def test_her_own_stop_counts_as_hers_even_when_it_comes_late(ledger: Ledge
 async def test_a_yes_completes_a_pending_opt_in(ledger: Ledger) -> None:
     await ledger.apply(a_change(Status.PENDING, at=NOON))
 
-    await ledger.apply(a_start(at=NOON + 1000, condition=Condition.IF_PENDING))
+    applied = await ledger.apply(a_start(at=NOON + 1000, condition=Condition.IF_PENDING))
 
+    assert isinstance(applied, Recorded)
+    assert not applied.unasked
     assert await status_of(ledger) is Status.OPTED_IN
 
 
@@ -290,6 +292,7 @@ async def test_a_yes_to_nothing_is_passed_on_as_a_message(ledger: Ledger) -> Non
     applied = await ledger.apply(a_start(at=NOON + 1000, condition=Condition.IF_PENDING, detail='{"text":"yes"}'))
 
     assert isinstance(applied, Recorded)
+    assert applied.unasked
     event = await ledger.event(applied.events[0])
     assert event is not None
     assert (event.type, event.status, event.detail) == (EventType.MESSAGE_RECEIVED, None, '{"text":"yes"}')

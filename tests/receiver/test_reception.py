@@ -127,6 +127,15 @@ async def test_a_stop_is_on_record_when_its_receipt_is_there(reception: Receptio
     assert (event.origin.source, event.received_at) == (NEXMO.id, NOW)
 
 
+async def test_a_yes_that_nobody_asked_for_is_told_as_the_message_that_it_was_recorded_as(
+    reception: Reception, ledger: Ledger
+) -> None:
+    receipt = await reception.take(a_text("YES"), NEXMO, NOW)
+
+    (event,) = await recorded(ledger)
+    assert receipt.types == (event.type,) == (EventType.MESSAGE_RECEIVED,)
+
+
 async def test_a_repeat_is_a_duplicate_and_a_late_one_superseded(reception: Reception) -> None:
     await reception.take(a_text("STOP", message="m1"), NEXMO, NOW)
 

@@ -7,7 +7,8 @@
 --     decides at; received at; of a question, until when a YES counts (unix s), 0 for ever; seen for (ms)
 --   ARGV[2] event type  [3] recipient  [4] origin  [5] told: the rest of the event  [6] parts group, '' for none
 --   then type, told, and 'c' if it is logged for a change only, of each attached event; the identities; the campaigns
---   returns {'recorded', event id ...} | {'superseded', event id ...} | {'duplicate'} | {'declined'}
+--   returns {'recorded', event id ...} | {'superseded', event id ...} | {'unasked', event id ...} (a YES without a
+--     question, recorded as a message) | {'duplicate'} | {'declined'}
 -- Why here: two receivers handed the same STOP at once must record it once, and a state must never lack its event.
 local HEAD = '>I1I2I2c1c1c1I8I8I8I8'
 local ATTACHED = 7
@@ -68,10 +69,12 @@ local function apply(keys, args)
   end
   local only, reply = campaign == #args and args[campaign] or '', {'superseded'}
   if not is_message then reply = decide_all(change, condition, args, campaign, before, keys, last_seen) end
-  if is_message or (condition == 'p' and #reply == 1) then
-    reply = {'recorded', log_event(change, is_message and args[2] or 'message.received', only, '', '', '')}
+  if is_message then
+    reply = {'recorded', log_event(change, args[2], only, '', '', '')}
+  elseif condition == 'p' and #reply == 1 then
+    reply = {'unasked', log_event(change, 'message.received', only, '', '', '')}
   end
-  if attached > 0 and reply[1] == 'recorded' and (change.status ~= 'p' or change.has_asked) then
+  if attached > 0 and reply[1] ~= 'superseded' and (change.status ~= 'p' or change.has_asked) then
     log_attached(change, attached_of(args, attached), only, reply)
   end
   keep_promises(change, reply)
