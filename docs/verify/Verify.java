@@ -27,6 +27,7 @@ import javax.crypto.spec.SecretKeySpec;
 public class Verify {
     static final long TOLERANCE_SECONDS = 5 * 60;
     static final int LARGEST = 1024 * 1024;
+    static final String SECRET = "wh(sec|pk)_[A-Za-z0-9+/]{22,88}={0,2}";
     /** What DER has before the 32 bytes of an ed25519 key. */
     static final byte[] KEY_HEAD = HexFormat.of().parseHex("302a300506032b6570032100");
 
@@ -95,6 +96,10 @@ public class Verify {
     }
 
     public static void main(String[] arguments) throws IOException {
+        if (!System.getenv().getOrDefault("WEBHOOK_SECRET", "").matches(SECRET)) { // anybody can sign with an empty key
+            System.err.println("WEBHOOK_SECRET: expected the secret of your endpoint, whsec_..., or whpk_...");
+            System.exit(1);
+        }
         int port = Integer.parseInt(System.getenv().getOrDefault("PORT", "9000"));
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         server.createContext("/", Verify::listen);

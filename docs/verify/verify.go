@@ -16,6 +16,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ const (
 	tolerance = 5 * time.Minute
 	largest   = 1 << 20
 )
+
+var secretForm = regexp.MustCompile(`^wh(sec|pk)_[A-Za-z0-9+/]{22,88}={0,2}$`)
 
 // verify takes the body as it came over the wire: never JSON that was parsed and written again.
 func verify(secret string, headers http.Header, body []byte, now time.Time) error {
@@ -95,6 +98,9 @@ func listen(response http.ResponseWriter, request *http.Request) {
 }
 
 func main() {
+	if !secretForm.MatchString(os.Getenv("WEBHOOK_SECRET")) { // an empty key is one that anybody can sign with
+		log.Fatal("WEBHOOK_SECRET: expected the secret of your endpoint, whsec_..., or its public key, whpk_...")
+	}
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "9000"

@@ -9,6 +9,7 @@ import { createServer } from "node:http";
 
 const TOLERANCE_S = 5 * 60;
 const LARGEST = 1024 * 1024;
+const SECRET = /^wh(sec|pk)_[A-Za-z0-9+/]{22,88}={0,2}$/;
 const ED25519_KEY_HEAD = Buffer.from("302a300506032b6570032100", "hex"); // what DER has before the 32 bytes
 
 /** Throws unless it is genuine. `body` is the Buffer that came over the wire: never JSON that was written again. */
@@ -38,6 +39,10 @@ function checker(secret, signed) {
   };
 }
 
+if (!SECRET.test(process.env.WEBHOOK_SECRET ?? "")) { // an empty key is one that anybody can sign with
+  console.error("WEBHOOK_SECRET: expected the secret of your endpoint, whsec_..., or its public key, whpk_...");
+  process.exit(1);
+}
 const server = createServer((request, response) => {
   const chunks = [];
   let size = 0;

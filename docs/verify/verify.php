@@ -8,6 +8,7 @@
 declare(strict_types=1);
 
 const TOLERANCE_S = 5 * 60;
+const SECRET = '~\Awh(sec|pk)_[A-Za-z0-9+/]{22,88}={0,2}\z~';
 
 /** `$body` is what came over the wire, byte for byte: never JSON that was parsed and written again. */
 function is_genuine(string $secret, string $id, string $sent, string $signatures, string $body, int $now): bool
@@ -38,11 +39,17 @@ function is_right(string $secret, string $version, string $signature, string $si
     return $version === 'v1' && hash_equals(hash_hmac('sha256', $signed, $key, true), $signature); // in constant time
 }
 
+$secret = (string) getenv('WEBHOOK_SECRET');
+if (preg_match(SECRET, $secret) !== 1) { // an empty key is one that anybody can sign with
+    error_log('WEBHOOK_SECRET: expected the secret of your endpoint, whsec_..., or its public key, whpk_...');
+    http_response_code(500);
+    return;
+}
 $id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
 $sent = $_SERVER['HTTP_WEBHOOK_TIMESTAMP'] ?? '';
 $signatures = $_SERVER['HTTP_WEBHOOK_SIGNATURE'] ?? '';
 $body = file_get_contents('php://input');
-if (!is_genuine((string) getenv('WEBHOOK_SECRET'), $id, $sent, $signatures, $body, time())) {
+if (!is_genuine($secret, $id, $sent, $signatures, $body, time())) {
     error_log('refused');
     http_response_code(401);
     return;

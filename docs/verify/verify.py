@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOLERANCE_S = 5 * 60
 LARGEST = 1024 * 1024
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{22,88}={0,2}")
 
 
 class Untrusted(Exception):
@@ -62,4 +64,6 @@ class Listener(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    if not SECRET.fullmatch(os.environ.get("WEBHOOK_SECRET", "")):  # an empty key is one that anybody can sign with
+        sys.exit("WEBHOOK_SECRET: expected the secret of your endpoint, whsec_...")
     ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "9000"))), Listener).serve_forever()

@@ -103,11 +103,19 @@ class Listener:
             connection.close()
 
 
+def typed(program: list[str], secret: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command, and its environment."""
+    return [word.replace("PORT", str(port)) for word in program], {
+        **os.environ,
+        "WEBHOOK_SECRET": secret,
+        "PORT": str(port),
+    }
+
+
 @contextmanager
 def listening(program: list[str], secret: str) -> Iterator[Listener]:
     port = free_port()
-    command = [word.replace("PORT", str(port)) for word in program]
-    environment = {**os.environ, "WEBHOOK_SECRET": secret, "PORT": str(port)}
+    command, environment = typed(program, secret, port)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_listening(port, process)
@@ -227,6 +235,21 @@ def test_whoever_knows_the_public_key_cannot_sign_with_it(public_listener: Liste
     assert public_listener.answer_to(forged, BODY) == 401
     forged["webhook-signature"] = forged["webhook-signature"].replace("v1,", "v1a,")
     assert public_listener.answer_to(forged, BODY) == 401
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "hunter2", f"{SECRET}\n"])
+def test_with_what_is_no_secret_it_does_not_listen(language: str, program: list[str], secret: str) -> None:
+    """With an empty key, whoever signs with an empty key would be believed."""
+    if language == "php":  # it is started by its server, which knows nothing of it
+        with listening(program, secret) as started:
+            assert started.answer_to(signed(SECRET), BODY) == 500
+        return
+    command, environment = typed(program, secret, free_port())
+
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 1
+    assert "WEBHOOK_SECRET: expected the secret of your endpoint" in ended.stderr
 
 
 def test_the_library_of_the_page_verifies_as_shown() -> None:

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::io::Read;
+use std::process::exit;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -84,7 +85,13 @@ fn status(request: &mut Request, secret: &str) -> u16 {
 }
 
 fn main() {
-    let secret = env::var("WEBHOOK_SECRET").expect("WEBHOOK_SECRET is not set");
+    let secret = env::var("WEBHOOK_SECRET").unwrap_or_default();
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or_default());
+    if key.map_or(true, |key| key.len() < 16) {
+        // an empty key is one that anybody can sign with
+        eprintln!("WEBHOOK_SECRET: expected the secret of your endpoint, whsec_...");
+        exit(1);
+    }
     let port = env::var("PORT").unwrap_or_else(|_| "9000".to_string());
     let server = Server::http(format!("127.0.0.1:{port}")).expect("cannot listen");
     for mut request in server.incoming_requests() {
