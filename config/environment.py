@@ -3,7 +3,7 @@
 One variable of everybody's counts too: OTEL_EXPORTER_OTLP_ENDPOINT, as `tracing.endpoint`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,17 +60,33 @@ def name_of(section: str, key: str) -> str:
     return f"{PREFIX}{section}{_BETWEEN}{key}".upper()
 
 
-def strays(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Mistake]:
-    """Variables that name no section.
-
-    Only names with "__" are ours to judge: beside a service called consent-relay, Kubernetes sets CONSENT_RELAY_PORT,
-    CONSENT_RELAY_SERVICE_HOST and more.
-    """
-    ours = sorted(name for name in names if name.upper().startswith(PREFIX) and _BETWEEN in name)
+def strays(variables: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> list[Mistake]:
+    """Variables that look like ours and name nothing that one may set. `known` holds the keys of every section."""
     sections = [section for section in Environment.model_fields if section not in _NO_SECTIONS]
     spelled = [name_of(section, key) for section in sections for key in known[section]]
     return [
-        Mistake(name, f"unknown variable; {suggestion(name, spelled)}")
-        for name in ours
-        if name.upper().removeprefix(PREFIX).split(_BETWEEN)[0].lower() not in sections
+        Mistake(name, wrong)
+        for name, value in sorted(variables.items())
+        if name.upper().startswith(PREFIX)
+        and (wrong := _half_spelled(name.upper(), value, spelled) or _unknown(name.upper(), sections, spelled, known))
     ]
+
+
+def _half_spelled(name: str, value: str, spelled: Sequence[str]) -> str:
+    """With one "_" for the two. Of a service called consent-relay-receiver, Kubernetes says
+    CONSENT_RELAY_RECEIVER_PORT=tcp://10.0.0.1:80: https://kubernetes.io/docs/concepts/services-networking/service/
+    """
+    meant = next((each for each in spelled if each.replace(_BETWEEN, "_") == name), None)
+    is_of_kubernetes = value.startswith(("tcp://", "udp://", "sctp://"))
+    return f'unknown variable; did you mean "{meant}"?' if meant and not is_of_kubernetes else ""
+
+
+def _unknown(name: str, sections: Sequence[str], spelled: Sequence[str], known: Mapping[str, Sequence[str]]) -> str:
+    """Only names with "__" are ours to judge: beside a service called consent-relay, Kubernetes sets
+    CONSENT_RELAY_PORT, CONSENT_RELAY_SERVICE_HOST and more."""
+    section, between, _ = name.removeprefix(PREFIX).lower().partition(_BETWEEN)
+    if not between or section in sections:
+        return ""
+    if section in known[""]:
+        return f"[[{section}]] are declared in the file, or added by a command; no variable sets them"
+    return f"unknown variable; {suggestion(name, spelled)}"

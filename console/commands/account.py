@@ -50,7 +50,8 @@ def add(
         }
     )
     desk = desk_of(ctx)
-    asyncio.run(registering.add(desk, new))
+    hint = "change it in the configuration file, then `consent-relay apply`, or by the admin API"
+    asyncio.run(registering.add(desk, new, hint=hint))
     line = account_told(new, asyncio.run(desk.directory()))
     screen_of(ctx).show(line, f"account {new.id} registered")
 

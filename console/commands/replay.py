@@ -94,7 +94,8 @@ def told_of(replay: Replay) -> Text:
     lines = [
         f"{replay.found:,} events for {replay.endpoint}"
         if replay.dry_run
-        else f"{replay.queued:,} of {replay.found:,} events queued for {replay.endpoint}: on their way within seconds"
+        else f"{replay.queued:,} of {replay.found:,} events queued for {replay.endpoint}"
+        + (": on their way within seconds" if replay.queued else "")
     ]
     if replay.waiting:
         lines.append(f"{replay.waiting:,} were waiting already")

@@ -55,6 +55,8 @@ def reencrypt(ctx: typer.Context) -> None:
 
 async def reencrypted(desk: Desk) -> Reencrypted:
     newest = seals_of(desk.settings.store).newest
+    if newest is None and desk.settings.store.is_embedded:
+        raise Misconfigured("the embedded store has no key yet: `consent-relay up` makes one as it starts the store")
     if newest is None:
         raise Misconfigured(
             "store.secret_key: there is no key to encrypt with; set it to what `consent-relay secrets new-key` prints"

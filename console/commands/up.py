@@ -10,6 +10,7 @@ from shutil import which
 import typer
 from rich.text import Text
 
+from config import console_token
 from config.logging import Verbosity, configure
 from config.notify import our_manager, telling
 from config.settings import Settings
@@ -56,7 +57,7 @@ async def run(settings: Settings, file: Path | None, screen: Screen, verbosity: 
     def announce() -> None:
         url = public_url(settings)
         console = {"console": console_url(settings), "console_token": beginning.console_token}
-        told = Text("\n").join([as_text(beginning, url), console_told(beginning, console_url(settings))])
+        told = Text("\n").join([as_text(beginning, url), console_told(beginning, settings)])
         with unless_shown(unheard_of(beginning.steps)):
             screen.show({**as_value(beginning, url), **console}, told)
 
@@ -90,13 +91,15 @@ def program_here() -> str:
     return "consent-relay" if which("consent-relay") or not beside.exists() else os.path.relpath(beside)
 
 
-def console_told(beginning: Beginning, url: str) -> Text:
-    """With its token on the first start: it is kept in store.data_dir, and never shown again."""
-    text = Text.assemble(("Console", "bold"), f"       {url}\n")
+def console_told(beginning: Beginning, settings: Settings) -> Text:
+    """With its token on the first start; later, with where that is kept."""
+    text = Text.assemble(("Console", "bold"), f"       {console_url(settings)}")
     if beginning.console_token:
-        text.append("Console token ", style="bold").append(f"{beginning.console_token}")
-        text.append("   shown this once: log in with it\n", style="dim")
-    return text
+        text.append("\nConsole token ", style="bold").append(f"{beginning.console_token}")
+        text.append("   shown this once: log in with it", style="dim")
+    elif not settings.console.token:
+        text.append(f"   its token is in {os.path.relpath(console_token.file_of(settings))}", style="dim")
+    return text.append("\n")
 
 
 def webhooks(sources: Sequence[Source], url: str) -> list[Text]:

@@ -187,6 +187,8 @@ def test_the_file_named_on_the_command_line_is_loaded(tmp_path: Path) -> None:
             {"CONSENT_RELAY_PORT": "tcp://10.0.0.1:80", "CONSENT_RELAY_SERVICE_HOST": "10.0.0.1"},
             7,
         ),
+        # And beside one called consent-relay-receiver:
+        ("consent-relay.toml", {"CONSENT_RELAY_RECEIVER_PORT": "tcp://10.0.0.1:80"}, 7),
     ],
 )
 def test_a_process_finds_its_file_and_its_environment(
@@ -207,6 +209,9 @@ def test_a_process_finds_its_file_and_its_environment(
             'receiver.prot (CONSENT_RELAY_RECEIVER__PROT): unknown key; did you mean "port"?',
         ),
         ({"CONSENT_RELAY_RECIEVER__PORT": "1"}, 'unknown variable; did you mean "CONSENT_RELAY_RECEIVER__PORT"?'),
+        ({"CONSENT_RELAY_RECEIVER_PORT": "80"}, 'unknown variable; did you mean "CONSENT_RELAY_RECEIVER__PORT"?'),
+        ({"CONSENT_RELAY_STORE_URL": "redis://x"}, 'unknown variable; did you mean "CONSENT_RELAY_STORE__URL"?'),
+        ({"CONSENT_RELAY_SOURCES__TOKEN": "x"}, "[[sources]] are declared in the file"),
         ({"CONSENT_RELAY_STORE": "redis://x"}, "CONSENT_RELAY_STORE: set one variable for each key"),
         ({"CONSENT_RELAY_CONFIG": "gone.toml"}, "gone.toml: there is no such file"),
     ],

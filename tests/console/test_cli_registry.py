@@ -83,6 +83,7 @@ def test_a_source_is_added_with_a_url_of_its_own_that_points_to_where_providers_
     assert re.fullmatch(r"https://sms\.example\.com/relay/hooks/[\w-]{32}", url)
     assert {line["source"]: line["url"] for line in acme.json("source", "list")}["acme/skycore"] == url
     assert "exists already" in acme.run("source", "add", "skycore", exit_code=1)
+    assert "exists already: change it in the configuration file" in acme.run("account", "add", "acme", exit_code=1)
 
 
 @pytest.mark.parametrize(("public_url", "is_hinted"), [("", True), ("https://sms.example.com", False)])

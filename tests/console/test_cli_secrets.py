@@ -4,13 +4,18 @@ import base64
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.settings import judged
+from consent.errors import Misconfigured
 from consent.ledger import Registry, Store
 from consent.ledger.sealing import Key
 from consent.model import Account
+from console.commands.secrets import reencrypted
+from console.desk import Desk
 from tests.builders import ACME
 from tests.console.command_line import CommandLine
 
@@ -84,6 +89,13 @@ def test_without_a_key_the_doctor_warns_and_says_how_to_get_one(cli: CommandLine
     assert finding["level"] == "warning"
     assert "secrets new-key" in finding["text"]
     assert "no key to encrypt with" in cli.run("secrets", "reencrypt", exit_code=1)
+
+
+async def test_before_the_embedded_store_was_ever_started_it_is_told_what_makes_its_key(tmp_path: Path) -> None:
+    settings = judged({"store": {"data_dir": str(tmp_path)}}, {}, where="a test")
+
+    with pytest.raises(Misconfigured, match="`consent-relay up` makes one"):
+        await reencrypted(Desk.of(settings))
 
 
 def test_a_new_key_is_one_that_is_taken(cli: CommandLine) -> None:

@@ -56,7 +56,7 @@ class Up:
                 *COMMAND, "up", cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
         try:
-            await eventually(lambda: f"{self.console}\n" in self.printed(), within=PATIENCE_S)
+            await eventually(lambda: f"Console       {self.console}" in self.printed(), within=PATIENCE_S)
             yield process
         finally:
             if process.returncode is None:
@@ -130,7 +130,7 @@ async def test_the_console_is_announced_with_a_token_that_opens_it_and_only_once
     async with up.running(), aiohttp.ClientSession() as http:
         async with http.get(f"{up.console}/api/v1/accounts", headers=headers) as response:
             assert [line["account"] for line in (await response.json())["items"]] == ["demo"]
-        assert "Console token" not in up.printed()
+        assert f"{up.console}   its token is in var/console.token\n" in up.printed()
         assert found[1] not in up.printed()
 
 
