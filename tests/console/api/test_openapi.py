@@ -94,8 +94,12 @@ NAMES: dict[str, Callable[[], Any]] = {
     "limit": lambda: 10,
 }
 """What is put in the place of what was made up."""
-ALSO = {"/api/v1/replays": ("since",), "/api/v1/replays/count": ("since",)}
-"""Optional each, but one of several is needed."""
+ALSO = {
+    "/api/v1/replays": ("since",),
+    "/api/v1/replays/count": ("since",),
+    "/api/v1/consent/decisions": ("account", "campaign"),
+}
+"""Optional each, but one of several is needed, or all of them where there is more than one account."""
 OF_PATH = {"campaigns": "1116", "sources": "nexmo-main", "endpoints": "crm"}
 
 
