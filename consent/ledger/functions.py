@@ -22,6 +22,7 @@ FUNCTIONS = (
     "retry",
     "hasten",
     "replay",
+    "discard",
     "purge",
     "enroll",
     "dismiss",

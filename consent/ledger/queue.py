@@ -11,6 +11,7 @@ A delivery's life, each step one function in the store:
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -28,6 +29,7 @@ from consent.model import (
     Delivery,
     EndpointId,
     Event,
+    EventId,
     EventType,
     Lease,
     Millis,
@@ -236,6 +238,20 @@ class Queue:
             ),
         )
         return str(reply.decode())
+
+    async def discard(self, endpoint: EndpointId, events: Iterable[EventId]) -> int:
+        """Forget that some deliveries are dead. Returns how many were."""
+        places: defaultdict[Partition, list[str]] = defaultdict(list)
+        for event in events:
+            if (found := event_place(event)) and found[0] < self._store.partitions:
+                places[found[0]].append(found[1])
+        counts = await all_of(
+            self._store.commit.call(
+                "discard", (self._store.keys[each].dead(endpoint), self._store.keys[each].graves(endpoint)), there
+            )
+            for each, there in places.items()
+        )
+        return sum(counts)
 
     async def hasten(self, endpoint: EndpointId) -> list[Partition]:
         """The endpoint works again: what waits there for its next attempt is due now. Returns where there is any."""

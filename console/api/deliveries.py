@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from consent.model import EventId
 from console import deliveries
 from console.api.operation import CLOSED, Call, Operation, Page, Paging
+from console.deadletters import LONGEST_REASON, Discarded, discard
 from console.deliveries import DeliveryLine, Retried, Story
 from console.server.scopes import Scope
 
@@ -26,6 +27,14 @@ class Retry(BaseModel):
     model_config = CLOSED
 
     endpoint: str | None = Field(default=None, max_length=130, description="Otherwise to all that are owed it.")
+
+
+class Discard(BaseModel):
+    model_config = CLOSED
+
+    endpoint: str = Field(max_length=130)
+    event_id: str | None = Field(default=None, max_length=64, description="Otherwise all that it was given up on.")
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON, description="On the record.")
 
 
 async def _list(call: Call) -> Page[DeliveryLine]:
@@ -53,6 +62,12 @@ async def _story(call: Call) -> Story:
 async def _retry(call: Call) -> Page[Retried]:
     retried = await deliveries.retry(call.desk, EventId(call.path["event_id"]), call.said(Retry).endpoint)
     return Page(tuple(retried), None)
+
+
+async def _discard(call: Call) -> Discarded:
+    said = call.said(Discard)
+    event_id = EventId(said.event_id) if said.event_id else None
+    return await discard(call.desk, said.endpoint, event_id, reason=said.reason)
 
 
 OPERATIONS = (
@@ -98,5 +113,16 @@ OPERATIONS = (
         handle=_dead,
         query=Buried,
         answers=Page[DeliveryLine],
+    ),
+    Operation(
+        name="discardDeadLetters",
+        method="POST",
+        path="/api/v1/dead-letters/discard",
+        tag="dead letters",
+        summary="Take what was given up off the list: the endpoint will not hear of it. Waiting deliveries stay.",
+        scope=Scope.OPERATE,
+        handle=_discard,
+        body=Discard,
+        answers=Discarded,
     ),
 )

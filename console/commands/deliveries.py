@@ -11,7 +11,7 @@ from rich.text import Text
 
 from config.clock import system_clock
 from consent.model import EventId
-from console import attempts, deliveries, hastening
+from console import attempts, deadletters, deliveries, hastening
 from console.access import desk_of, screen_of
 from console.attempts import Wanted
 from console.commands.replay import REPLAY_EXAMPLES, replay
@@ -117,6 +117,33 @@ def retry(
         screen.show(retried, summary(retried, when_empty="Nothing was given up." if dead else "Nothing waits."))
     else:
         raise typer.BadParameter("name an event, or say --waiting --endpoint NAME, or --dead --endpoint NAME")
+
+
+@app.command(
+    epilog=examples(
+        'consent-relay deliveries discard evt_3_1732230000123_0 --endpoint acme/crm --reason "no such customer there"',
+        'consent-relay deliveries discard --dead --endpoint acme/crm --reason "brought up to date by an export"',
+    )
+)
+def discard(
+    ctx: typer.Context,
+    endpoint: Annotated[str, typer.Option(help="Whose it is.")],
+    reason: Annotated[str, typer.Option(help="Why. It is on the record.")],
+    event: Annotated[str | None, typer.Argument(metavar="EVENT_ID", help="Only this one.")] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="All that this endpoint was given up on.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take what was given up off the list: the endpoint will not hear of it.
+
+    For what it has learned in another way, or need not know. What still waits for an attempt is left alone.
+    """
+    if dead == bool(event):
+        raise typer.BadParameter("name an event, or say --dead for all that the endpoint was given up on")
+    if not yes:
+        what = event or "all that it was given up on"
+        typer.confirm(f"{endpoint} will never be told of {what}. Discard it?", abort=True, err=True)
+    done = asyncio.run(deadletters.discard(desk_of(ctx), endpoint, EventId(event) if event else None, reason=reason))
+    screen_of(ctx).show(done, f"{done.discarded:,} discarded: {done.endpoint} will not be told")
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)

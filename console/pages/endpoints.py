@@ -10,7 +10,7 @@ from aiohttp import web
 
 from config.durations import milliseconds
 from consent.model import Millis
-from console import deliveries, endpointcare, endpoints
+from console import deadletters, deliveries, endpointcare, endpoints
 from console.credentials import new_signing_secret
 from console.endpoints import EndpointLine
 from console.moments import moment
@@ -84,6 +84,17 @@ async def test(visit: Visit) -> web.Response:
     trial = await endpointcare.test(visit.desk, _name(visit), now=visit.now)
     line = await endpoints.one(visit.desk, trial.endpoint, now=visit.now)
     return page(visit, "trial.html", trial=trial, line=line)
+
+
+async def discarding(visit: Visit) -> web.Response:
+    return page(visit, "discard.html", line=await endpoints.one(visit.desk, _name(visit), now=visit.now))
+
+
+async def discard(visit: Visit) -> web.Response:
+    """All that it was given up on."""
+    reason = (await visit.form()).get("reason", "")
+    done = await deadletters.discard(visit.desk, _name(visit), None, reason=reason)
+    return see_other(f"/endpoints/{done.endpoint}", said="discarded")
 
 
 async def revive(visit: Visit) -> web.Response:

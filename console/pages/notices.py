@@ -27,6 +27,7 @@ NOTICES = {
     "simulated": Notice("good", "A simulated STOP was sent to the receiver. It is recorded like any other."),
     "changed": Notice("good", "Changed. It is on the record with your name and your reason."),
     "revived_all": Notice("good", "All that was given up is on its way again."),
+    "discarded": Notice("warn", "Discarded. It will not hear of what it was given up on."),
     "cancelled": Notice("warn", "Cancelled. What was queued before goes out."),
 }
 

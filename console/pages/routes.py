@@ -21,6 +21,8 @@ PAGES: tuple[tuple[str, str, Scope, Page], ...] = (
     ("POST", "/endpoints/{account}/{name}/send-now", Scope.OPERATE, endpoints.send_now),
     ("POST", "/endpoints/{account}/{name}/test", Scope.OPERATE, endpoints.test),
     ("POST", "/endpoints/{account}/{name}/revive", Scope.OPERATE, endpoints.revive),
+    ("GET", "/endpoints/{account}/{name}/discard", Scope.OPERATE, endpoints.discarding),
+    ("POST", "/endpoints/{account}/{name}/discard", Scope.OPERATE, endpoints.discard),
     ("GET", "/endpoints/{account}/{name}/rotate", Scope.ADMIN, endpoints.rotating),
     ("POST", "/endpoints/{account}/{name}/rotate", Scope.ADMIN, endpoints.rotate),
     ("GET", "/deliveries", Scope.READ, deliveries.show),

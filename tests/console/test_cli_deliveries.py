@@ -72,6 +72,41 @@ def test_one_event_is_retried_at_all_who_are_owed_it(cli: CommandLine, events: l
     assert cli.json("deliveries", "retry", events[2], "--endpoint", "billing")[0]["result"] == "unknown"
 
 
+async def _history_is_gone(store: Store) -> None:
+    for keys in store.keys:
+        await store.redis.xtrim(keys.log, maxlen=0, approximate=False)
+
+
+def test_what_nobody_can_send_any_more_leaves_the_list_with_a_reason(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(lambda store: bury(store, ANN))
+    cli.in_store(_history_is_gone)
+    dead = ("--dead", "--endpoint", "crm")
+    retried = cli.json("deliveries", "retry", *dead)
+
+    done = cli.json("deliveries", "discard", *dead, "--reason", "has an export", "--yes")
+
+    assert [each["result"] for each in retried] == ["forgotten"]
+    assert done == {"endpoint": "acme/crm", "discarded": 1}
+    assert cli.json("deliveries", "list", "--dead") == []
+    noted = cli.json("audit", "list")[0]
+    assert (noted["what"], noted["on"]) == ("deliveries.discarded", "acme/crm")
+    assert "has an export" in json.dumps(noted)
+
+
+def test_discarding_asks_and_takes_only_what_is_dead(cli: CommandLine, events: list[EventId]) -> None:
+    cli.in_store(lambda store: bury(store, ANN))
+    of_the_crm = ("--endpoint", "crm", "--reason", "no such customer there")
+
+    cli.run("deliveries", "discard", "--dead", *of_the_crm, answer="n", exit_code=1)
+    waiting = cli.run("deliveries", "discard", events[2], *of_the_crm, "--yes", exit_code=1)
+    cli.run("deliveries", "discard", *of_the_crm, "--yes", exit_code=2)
+    assert len(cli.json("deliveries", "list", "--dead")) == 1
+
+    assert "1 discarded" in cli.run("deliveries", "discard", events[0], *of_the_crm, answer="y")
+    assert f"acme/crm was not given up on {events[2]}" in waiting
+    assert cli.json("deliveries", "list", "--dead") == []
+
+
 @pytest.mark.parametrize("words", [("--dead", "--endpoint", "crm"), (None, "--endpoint", "crm")])
 def test_nothing_is_promised_of_an_endpoint_that_is_disabled(
     cli: CommandLine, events: list[EventId], words: tuple[str | None, ...]

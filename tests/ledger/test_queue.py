@@ -12,6 +12,7 @@ from consent.model import (
     Change,
     EndpointId,
     Event,
+    EventId,
     Lease,
     Millis,
     Msisdn,
@@ -133,6 +134,23 @@ async def test_a_dead_one_is_kept_and_makes_way(queue: Queue, backlog: Backlog, 
 
     (buried,) = await backlog.dead(CRM.id)
     assert (buried.event, buried.msisdn, buried.reason, buried.attempts) == (first.id, ANN, "http_500", 1)
+    (following,) = await claim(queue)
+    assert following.event == second
+
+
+async def test_a_dead_one_is_discarded_and_what_waits_or_is_no_event_is_not(
+    queue: Queue, backlog: Backlog, route: Route, store: Store
+) -> None:
+    first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
+    (lease,) = await claim(queue)
+    await queue.settle(lease, "bury", RECORD, wait=NOW)
+
+    nowhere = [EventId("evt_999_1_0"), EventId("nonsense")]
+    assert await queue.discard(CRM.id, [first.id, second.id, *nowhere]) == 1
+    assert await queue.discard(CRM.id, [first.id]) == 0
+
+    assert await backlog.dead(CRM.id) == []
+    assert not [key for keys in store.keys for key in (keys.graves(CRM.id),) if await store.redis.exists(key)]
     (following,) = await claim(queue)
     assert following.event == second
 

@@ -33,6 +33,7 @@ PATHS = (
     "/endpoints/acme/crm",
     "/endpoints/acme/gone",
     "/endpoints/acme/crm/disable",
+    "/endpoints/acme/crm/discard",
     "/endpoints/acme/crm/rotate",
     "/deliveries",
     "/deliveries?state=dead",

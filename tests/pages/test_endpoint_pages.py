@@ -154,6 +154,24 @@ async def test_all_that_was_given_up_is_taken_up_again_at_once(site: Served) -> 
     assert (await Backlog(site.store).depth(CRM.id)).dead == 0
 
 
+async def test_discarding_is_asked_for_with_a_reason_then_done(site: Served) -> None:
+    await recorded(site.store)
+    await bury(site.store)
+    somebody = await visitor(site)
+
+    offered = await somebody.get("/endpoints/acme/crm")
+    asked = await somebody.get("/endpoints/acme/crm/discard")
+    unreasoned = await somebody.post("/endpoints/acme/crm/discard", reason=" ")
+    kept = (await Backlog(site.store).depth(CRM.id)).dead
+    page = await somebody.post("/endpoints/acme/crm/discard", reason="has an export")
+
+    assert "Discard them" in offered.text
+    assert "1 deliveries" not in asked.text
+    assert (unreasoned.status, kept) == (400, 1)
+    assert "Discarded." in page.text
+    assert (await Backlog(site.store).depth(CRM.id)).dead == 0
+
+
 async def test_who_may_only_read_is_offered_nothing_to_do(site: Served) -> None:
     ids = await recorded(site.store)
     somebody = await visitor(site, "read")

@@ -107,6 +107,20 @@ async def test_an_answer_that_names_the_number_is_masked_like_all_else(console: 
     assert shown.json["attempts"][0]["response"] == f"unknown customer {ANN}"
 
 
+async def test_dead_letters_are_discarded(console: Served, events: list[EventId]) -> None:
+    await bury(console.store)
+    asked = {"endpoint": "crm", "reason": "has an export"}
+
+    other = await console.post("/dead-letters/discard", {**asked, "event_id": events[2]})
+    unreasoned = await console.post("/dead-letters/discard", {**asked, "reason": ""})
+    done = await console.post("/dead-letters/discard", asked, token=await masking(console))
+
+    assert (other.status, unreasoned.status) == (404, 400)
+    assert done.json == {"endpoint": "acme/crm", "discarded": 1}
+    assert (await console.get("/dead-letters")).json["items"] == []
+    assert (await console.audited())[0][1:] == ("deliveries.discarded", "acme/crm")
+
+
 async def test_a_delivery_is_retried(console: Served, events: list[EventId]) -> None:
     await bury(console.store)
 
