@@ -180,6 +180,18 @@ def of_endpoints(
         yield ok("opt-outs", f"no endpoint is failing, and no opt-out waits longer than {roughly(deadline)}")
 
 
+def of_dead_letters(dead: Mapping[EndpointId, int]) -> Iterator[Finding]:
+    """`dead`: how many deliveries each endpoint was given up on. No alarm of an opt-out rings for these any more."""
+    for name, count in dead.items():
+        if count:
+            deliveries = "one delivery" if count == 1 else f"{count:,} deliveries"
+            yield warning(
+                "dead letters",
+                f"{name} was given up on {deliveries}: `consent-relay deliveries list --dead --endpoint {name}` shows "
+                "what it was not told; then `deliveries retry` it, or `deliveries discard` it",
+            )
+
+
 def of_secrets(sealing: Sealing, seals: Seals, settings: Settings) -> Finding:
     """How the tokens and secrets of the registry are kept."""
     key, rows = seals.newest, sealing.newest + sealing.older + sealing.plain

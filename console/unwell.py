@@ -3,7 +3,7 @@ installation, and yet what somebody who is woken up wants to know first."""
 
 from config.settings import Settings
 from consent.errors import ConsentError
-from consent.ledger import Glance, Health
+from consent.ledger import Backlog, Glance, Health
 from consent.model import Partition
 from console import checkup
 from console.checkup import Finding
@@ -18,7 +18,11 @@ async def found(settings: Settings) -> list[Finding]:
             directory = await Desk.over(settings, store).registry(store).directory()
             standings = await Health(store).standings()
             unheard = await Glance(store).unheard()
+            depths = await Backlog(store).depths(sorted(directory.endpoints))
             now = await store.now(Partition(0))
     except ConsentError:
         return []
-    return list(checkup.of_endpoints(directory, standings, unheard, settings, now=now))
+    return [
+        *checkup.of_endpoints(directory, standings, unheard, settings, now=now),
+        *checkup.of_dead_letters({name: depth.dead for name, depth in depths.items()}),
+    ]

@@ -17,6 +17,7 @@ from console import checkup, examination
 from console.checkup import Finding
 from tests.builders import ACME, NOON, a_campaign, a_source, an_endpoint
 from tests.console.command_line import CommandLine
+from tests.console.served import bury, recorded
 
 SAFE = Server(
     name="valkey",
@@ -342,6 +343,19 @@ def test_an_endpoint_that_fails_is_bad_and_what_to_do_is_told() -> None:
 @pytest.mark.parametrize(("waited_ms", "level"), [(None, "ok"), (600_000, "ok"), (600_001, "bad")])
 def test_an_opt_out_that_is_overdue_is_bad(waited_ms: int | None, level: str) -> None:
     assert [(told.level, told.subject) for told in of_endpoints(Standing(), waited_ms)] == [(level, "opt-outs")]
+
+
+def test_what_was_given_up_is_told_until_somebody_sees_to_it(cli: CommandLine) -> None:
+    """An opt-out that is dead is overdue no more, and its endpoint may be well."""
+    cli.in_store(recorded)
+    cli.in_store(bury)
+
+    (told,) = [finding for finding in cli.json("doctor", exit_code=1) if finding["subject"] == "dead letters"]
+    cli.run("deliveries", "discard", "--dead", "--endpoint", "crm", "--reason", "has an export", "--yes")
+
+    assert told["level"] == "warning"
+    assert told["text"].startswith("acme/crm was given up on one delivery: `consent-relay deliveries list --dead")
+    assert "dead letters" not in {finding["subject"] for finding in cli.json("doctor", exit_code=1)}
 
 
 def test_a_store_without_endpoints_has_none_that_fails(cli: CommandLine) -> None:
