@@ -16,7 +16,7 @@ Table = Mapping[str, object]
 """As one writes it in the file."""
 
 _WHERE = re.compile(r'^\s*\w+\[\d+\](?: "[^"]*")?\.', re.MULTILINE)
-_NOT_IN_A_CHANGE = frozenset({"id", "account", "secret"})
+_NOT_IN_A_CHANGE = frozenset({"id", "account", "provider", "secret"})
 _SECRETS_APART = "secret: a change of the secret is a rotation, in which the old one may sign for a while"
 
 

@@ -3,8 +3,9 @@
 What others hang on is not removed under them, and no two share a key or token: it would answer for the wrong one.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from config.settings import Settings
@@ -12,6 +13,7 @@ from consent.directory import Directory
 from consent.ledger.registry import Amended
 from consent.model import Account, Campaign, Endpoint, Source
 from console import judging
+from console.credentials import new_token
 from console.desk import Desk
 from console.judging import Table
 from console.lookup import account_meant, campaign_meant, source_name, source_named
@@ -57,7 +59,13 @@ async def change_campaign(desk: Desk, account: str, name: str, patch: Table) -> 
 
 
 async def change_source(desk: Desk, account: str, name: str, patch: Table) -> Source:
-    return await _change(desk, lambda directory: source_named(directory, f"{account}/{name}"), patch, judging.source)
+    """A token that is taken back is followed by a new one: without any, everybody would know the URL."""
+
+    def judged(table: Table) -> Source:
+        row = judging.source(table)
+        return row if row.token else replace(row, token=new_token(secrets.token_bytes))
+
+    return await _change(desk, lambda directory: source_named(directory, f"{account}/{name}"), patch, judged)
 
 
 async def remove_account(desk: Desk, name: str) -> Removed:

@@ -69,7 +69,7 @@ class Reception:
 
     def source_of(self, token: str) -> Source:
         source = self.known().sources_by_token.get(token)
-        if source is None:
+        if source is None or not token:  # who has none, whoever made it so, is nobody's: the URL is no secret
             raise NoSuchSource("no source has this token")
         return source
 

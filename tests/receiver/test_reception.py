@@ -90,6 +90,13 @@ async def test_an_unknown_token_is_refused(reception: Reception) -> None:
         reception.source_of("nobody's")
 
 
+async def test_a_source_that_has_lost_its_token_believes_nobody(ledger: Ledger, registry: Registry) -> None:
+    await registry.put(replace(NEXMO, token=""))
+
+    with pytest.raises(NoSuchSource):
+        (await a_reception(ledger, registry)).source_of("")
+
+
 async def test_before_the_registry_was_read_everybody_shall_come_again(ledger: Ledger, registry: Registry) -> None:
     unready = Reception(ledger, registry, rules(("en",)), parts_wait=Millis(60_000))
 

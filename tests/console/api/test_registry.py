@@ -1,6 +1,7 @@
 """Accounts, campaigns, sources, endpoints: listed, added, changed, removed; mistakes told by key; all on the record."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -98,6 +99,27 @@ async def test_a_source_is_changed_and_removed(acme: Served) -> None:
     assert (moved.json["signed"], moved.json["url"].endswith("another-token-of-16")) == ("sha256", True)
     assert "sssh" not in signed.text
     assert (await acme.delete("/sources/acme/main")).json["removed"] == "acme/main"
+
+
+@pytest.mark.parametrize("taken_back", [None, ""])
+async def test_a_token_that_is_taken_back_is_followed_by_a_new_one(acme: Served, taken_back: str | None) -> None:
+    """Without one, /hooks/ would be the webhook URL, and everybody would know it."""
+    added = await acme.post("/sources", {"account": "acme", "id": "main", "provider": "nexmo"})
+
+    changed = await acme.patch("/sources/acme/main", {"token": taken_back})
+
+    assert changed.status == 200
+    assert re.search(r"/hooks/[\w-]{32}$", changed.json["url"])
+    assert changed.json["url"] != added.json["url"]
+
+
+async def test_the_provider_of_a_source_stays(acme: Served) -> None:
+    await acme.post("/sources", {"account": "acme", "id": "main", "provider": "twilio", "signature_secret": "s3cret"})
+
+    changed = await acme.patch("/sources/acme/main", {"provider": "skycore"})
+
+    assert changed.status == 400
+    assert (await acme.get("/sources/acme/main")).json["provider"] == "twilio"
 
 
 async def test_no_two_share_a_key_or_a_token(acme: Served) -> None:
@@ -228,7 +250,7 @@ async def test_a_change_that_changes_nothing_is_not_on_the_record(acme: Served) 
     for path, same in (
         ("/accounts/acme", {"api_key": "abcd1234"}),
         ("/campaigns/acme/1116", {"title": "Deals", "keywords": ["DEALS"]}),
-        ("/sources/acme/main", {"provider": "nexmo"}),
+        ("/sources/acme/main", {"tolerance": "24h"}),
         ("/endpoints/acme/crm", {"url": ENDPOINT["url"]}),
     ):
         answers = [await acme.patch(path, patch) for patch in ({}, same)]
