@@ -134,6 +134,18 @@ async def enable(desk: Desk, name: str, *, now: UnixMs) -> EndpointLine:
         return await _line(store, replace(endpoint, disabled=""), now)
 
 
+async def send_now(desk: Desk, name: str, *, now: UnixMs) -> EndpointLine:
+    """As `enable`, to one that is enabled: who asks for this may not know that somebody has just disabled it."""
+    async with desk.writing() as store:
+        endpoint = endpoint_meant(await desk.registry(store).directory(), name)
+        if endpoint.disabled:
+            raise Taken(f"{endpoint.id} is disabled ({endpoint.disabled}): what it is owed is held until it is enabled")
+        await Health(store).start_afresh(endpoint.id)
+        sent = await hastened(store, endpoint, now=now)
+        await desk.note(store, "deliveries.waiting_retried", endpoint.id, count=len(sent))
+        return await _line(store, endpoint, now)
+
+
 async def disable(desk: Desk, name: str, *, reason: str, now: UnixMs) -> EndpointLine:
     async with desk.writing() as store:
         registry = desk.registry(store)

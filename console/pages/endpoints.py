@@ -60,8 +60,8 @@ async def enable(visit: Visit) -> web.Response:
 
 
 async def send_now(visit: Visit) -> web.Response:
-    """To one that is enabled: without a rest, and what waits without its wait."""
-    line = await endpointcare.enable(visit.desk, _name(visit), now=visit.now)
+    """Without a rest, and what waits without its wait."""
+    line = await endpointcare.send_now(visit.desk, _name(visit), now=visit.now)
     return see_other(f"/endpoints/{line.endpoint}", said="sending")
 
 

@@ -97,6 +97,31 @@ async def test_disabling_is_asked_for_then_done_and_enabling_ends_it(site: Serve
     assert [what for _, what, on in await site.audited() if on == CRM.id] == ["endpoint.enabled", "endpoint.disabled"]
 
 
+async def test_who_sends_what_waits_does_not_enable_what_somebody_has_just_disabled(site: Served) -> None:
+    """The page was loaded before."""
+    await recorded(site.store)
+    somebody = await visitor(site)
+    offered = await somebody.get("/endpoints/acme/crm")
+    await Registry(site.store).disable(CRM.id, "legal hold")
+
+    page = await somebody.post("/endpoints/acme/crm/send-now")
+
+    assert "Send all that waits now" in offered.text
+    assert page.status == 409
+    assert "acme/crm is disabled (legal hold)" in page.text
+    assert await disabled(site) == "legal hold"
+
+
+async def test_what_waits_is_sent_at_once_where_it_is_enabled(site: Served) -> None:
+    await recorded(site.store)
+    somebody = await visitor(site)
+
+    page = await somebody.post("/endpoints/acme/crm/send-now")
+
+    assert "goes out within seconds" in page.text
+    assert "deliveries.waiting_retried" in [what for _, what, on in await site.audited() if on == CRM.id]
+
+
 async def test_a_new_secret_is_shown_once_and_the_old_one_signs_on(site: Served) -> None:
     await recorded(site.store)
     somebody = await visitor(site)
