@@ -117,6 +117,8 @@ class Console(BaseModel):
     """Has every scope. Empty: generated at the first start, and kept in `store.data_dir`."""
     session: Duration = milliseconds("12h")
     """How long a log-in lasts."""
+    trusted_proxies: Networks = ()
+    """Whose X-Forwarded-For is believed when wrong tokens are counted by address."""
 
 
 class Log(BaseModel):

@@ -34,7 +34,8 @@ NOTICES = {
 
 REFUSALS = {
     "unauthorised": "Nobody has this token, or it was revoked.",
-    "throttled": "Too many wrong tokens came from your address. Wait a minute, then try again.",
+    "throttled": "Too many wrong tokens came from your address. Wait a minute, then try again. If they were not yours, "
+    "and a proxy stands before the console, console.trusted_proxies has to name it.",
     "ended": "Your log-in has ended. Log in again.",
 }
 """Why a log-in failed."""

@@ -14,6 +14,7 @@ from consent.ledger.tokens import Sessions, Token, Tokens, digest
 from console.refusals import CrossSite, Forbidden
 from console.server.keys import CLOCK, DESK, FIRST_TOKEN, THROTTLE, USED_ON
 from console.server.scopes import ALL, Scope, Viewer
+from receiver.apis.caller import caller_of
 
 COOKIE = "consent_relay_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -60,7 +61,7 @@ async def _asking(request: web.Request) -> Viewer:
 async def proved(request: web.Request, word: str) -> tuple[Viewer, str]:
     """Whose token it is, and how a log-in remembers it (see `_holder`). Unauthorised; Throttled after too many."""
     throttle, now = request.app[THROTTLE], request.app[CLOCK]()
-    caller, key = request.remote or "", digest(word)
+    caller, key = _caller(request), digest(word)
     throttle.check(caller, key, now)
     first = request.app[FIRST_TOKEN]
     if first and hmac.compare_digest(digest(word), digest(first)):
@@ -74,6 +75,11 @@ async def proved(request: web.Request, word: str) -> tuple[Viewer, str]:
     throttle.proved(caller, key, now)
     await _note_use(request, token)
     return _viewer(token), _holder(token.name, key)
+
+
+def _caller(request: web.Request) -> str:
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+    return caller_of(request.remote or "", forwarded, trusted=request.app[DESK].settings.console.trusted_proxies)
 
 
 async def _logged_in(request: web.Request, cookie: str) -> Viewer:

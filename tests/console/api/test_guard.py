@@ -77,6 +77,17 @@ async def test_guesses_are_throttled_but_not_who_has_proved_a_token(console: Ser
     assert (await console.get("/accounts", token=known)).status == 200
 
 
+@pytest.mark.parametrize(("trusted", "status"), [([], 429), (["127.0.0.0/8"], 200)])
+async def test_behind_a_proxy_guesses_count_for_who_made_them(store: Store, trusted: list[str], status: int) -> None:
+    async with served(store, settings_of(console={"trusted_proxies": trusted})) as console:
+        for guess in range(12):
+            await console.get("/accounts", token=f"guess-{guess}", headers={"X-Forwarded-For": "203.0.113.9"})
+
+        another = await console.get("/accounts", headers={"X-Forwarded-For": "198.51.100.7"})
+
+    assert another.status == status
+
+
 async def log_in(console: Served, token: str = FIRST_TOKEN, **form: str) -> Any:
     return await console.ask("POST", "/login", token="", data={"token": token, **form})
 
