@@ -162,8 +162,11 @@ def _headers(value: object) -> dict[str, str]:
     return value
 
 
-def _not_empty(waits: tuple[Millis, ...]) -> tuple[Millis, ...]:
-    return waits or expected('at least one wait, as in ["0s", "5s", "5m"]')
+def _not_empty(example: str) -> AfterValidator:
+    def check(listed: tuple[object, ...]) -> tuple[object, ...]:
+        return listed or expected(f"at least one, as in {example}")
+
+    return AfterValidator(check)
 
 
 _AS_WRITTEN = PlainSerializer(spelled, when_used="json")
@@ -212,10 +215,10 @@ StoreKey = Annotated[
 ]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(_headers)]
 
-Schedule = Annotated[tuple[Wait, ...], _LISTED, AfterValidator(_not_empty)]
+Schedule = Annotated[tuple[Wait, ...], _LISTED, _not_empty('["0s", "5s", "5m"]')]
 StoreKeys = Annotated[tuple[StoreKey, ...], _LISTED]
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], _LISTED]
 Packs = Annotated[tuple[Pack, ...], _LISTED]
 Words = Annotated[tuple[Word, ...], _LISTED]
 CampaignKeys = Annotated[tuple[CampaignKey, ...], _LISTED]
-EventPatterns = Annotated[tuple[EventPattern, ...], _LISTED]
+EventPatterns = Annotated[tuple[EventPattern, ...], _LISTED, _not_empty('["consent.*"]')]

@@ -18,7 +18,7 @@ from consent.ledger import Registry, Store
 from consent.model import Account, AccountId, Campaign, CampaignId, Endpoint, SignatureMethod, Source
 from console.credentials import Random, new_signing_secret, new_token
 from console.desk import Desk
-from console.endpointcare import unregistered
+from console.endpointcare import unheard
 from console.lookup import source_name
 from console.providers import futile
 from console.rotation import digest, reconciled
@@ -145,7 +145,7 @@ def _is_given_to_another(known: Account, settings: Settings) -> bool:
 
 
 def _warned(planned: Planned, row: Endpoint, campaigns: Collection[tuple[AccountId, CampaignId]]) -> Planned:
-    warnings = tuple(f"{row.id}: {told}" for told in unregistered(row, campaigns))
+    warnings = tuple(f"{row.id}: {told}" for told in unheard(row, campaigns))
     return replace(planned, step=replace(planned.step, warnings=warnings))
 
 

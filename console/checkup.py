@@ -16,7 +16,7 @@ from consent.ledger.registry import Sealing
 from consent.ledger.sealing import Seals
 from consent.model import Endpoint, EndpointId, UnixMs
 from console.addresses import all_listeners, clashes, console_url, public_url
-from console.endpointcare import out_of_reach, unregistered
+from console.endpointcare import out_of_reach, unheard
 from console.lookup import source_name, sources_of
 from console.moments import for_people, moment, roughly
 from console.providers import futile, provider
@@ -143,7 +143,7 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
         if endpoint.disabled:
             held = f"What it is owed is held: {_until_mended(endpoint.id)}"
             yield warning("endpoint", f"{endpoint.id} is disabled: {endpoint.disabled}. {held}")
-        for told in unregistered(endpoint, directory.campaigns):
+        for told in unheard(endpoint, directory.campaigns):
             yield warning("endpoint", f"{endpoint.id}: {told}")
         if unreached := out_of_reach(endpoint, settings):
             yield warning("egress", f"{endpoint.id}: {unreached}")

@@ -14,6 +14,7 @@ from consent.directory import Directory
 from consent.ledger import Backlog, Health, Store
 from consent.ledger.registry import Amended
 from consent.model import AccountId, CampaignId, Endpoint, Millis, UnixMs
+from consent.subscriptions import types_of
 from console import judging
 from console.desk import Desk
 from console.endpoints import EndpointLine, known_of, line_of
@@ -26,6 +27,7 @@ from console.registering import Removed, is_declared
 from console.rotation import rotated
 from console.trial import Trial, attempted
 from dispatcher.egress import is_allowed
+from dispatcher.formats import speaks
 from dispatcher.signing import public_key
 
 
@@ -198,13 +200,20 @@ def caveats(
 ) -> tuple[str, ...]:
     """What keeps it from hearing though it is registered. `campaigns`: all that there are."""
     unreached = out_of_reach(endpoint, settings)
-    return (*((unreached,) if unreached else ()), *unregistered(endpoint, campaigns))
+    return (*((unreached,) if unreached else ()), *unheard(endpoint, campaigns))
 
 
-def unregistered(endpoint: Endpoint, campaigns: Iterable[tuple[AccountId, CampaignId]]) -> tuple[str, ...]:
-    """Of the campaigns that it asks for. No mistake: one may be registered later, or be found in a webhook."""
+def unheard(endpoint: Endpoint, campaigns: Iterable[tuple[AccountId, CampaignId]]) -> tuple[str, ...]:
+    """What it asks for, and does not hear of. A campaign that nobody registered is no mistake: it may be later, or be
+    found in a webhook."""
     known = [campaign for account, campaign in campaigns if account == endpoint.account]
-    return tuple(_unregistered(asked, known) for asked in endpoint.campaigns if asked not in known)
+    silent = () if any(speaks(endpoint.format, each) for each in types_of(endpoint.events)) else (_silent(endpoint),)
+    return (*silent, *(_unregistered(asked, known) for asked in endpoint.campaigns if asked not in known))
+
+
+def _silent(endpoint: Endpoint) -> str:
+    asked = ", ".join(endpoint.events) or "none at all"
+    return f"no event is sent there: it asks for {asked}, and format {endpoint.format} has a form for none of these"
 
 
 def _unregistered(asked: CampaignId, known: Sequence[CampaignId]) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -191,6 +192,26 @@ def test_an_endpoint_of_a_campaign_that_nobody_registered_is_told() -> None:
     assert told.level == "warning"
     assert told.text.startswith("acme/crm: no campaign alrets is registered")
     assert told.text.endswith("did you mean alerts?")
+
+
+@pytest.mark.parametrize(
+    ("asking", "told"),
+    [
+        (
+            {"format": "wxml", "events": ("message.*",)},
+            ["acme/crm: no event is sent there: it asks for message.*"],
+        ),
+        ({"events": ()}, ["acme/crm: no event is sent there: it asks for none at all"]),
+        ({"format": "wxml", "events": ("message.*", "consent.*")}, []),
+    ],
+)
+def test_an_endpoint_that_is_sent_nothing_is_told(asking: dict[str, Any], told: list[str]) -> None:
+    directory = Directory.of(1, sources=(a_source(),), endpoints=(an_endpoint(**asking),))
+
+    findings = [each.text for each in checkup.of_registry(directory, settings()) if each.subject == "endpoint"]
+
+    assert len(findings) == len(told)
+    assert all(found.startswith(wanted) for found, wanted in zip(findings, told, strict=True))
 
 
 @pytest.mark.parametrize(
