@@ -32,7 +32,9 @@ async def tail(desk: Desk, wanted: Wanted, *, number: int, follow: bool) -> Asyn
     async with desk.reading() as store:
         trail = Trail(store)
         end = await trail.end()
-        recent = list(filter(is_wanted, await Backlog(store).attempts(of_each=max(number, _LOOKED_THROUGH))))
+        deep = max(number, _LOOKED_THROUGH)
+        looked_at = await Backlog(store).attempts(of_each=deep, only_failed=wanted.only_failed)
+        recent = list(filter(is_wanted, looked_at))
         for attempt in reversed(recent[:number]):
             yield attempt_told(attempt, mask_numbers=desk.mask_numbers)
         if not follow:

@@ -12,14 +12,14 @@ from console.desk import Desk
 from console.moments import moment
 
 _LOOKED_THROUGH = 250
-"""Attempts of each partition, whoever was called; what is older is not told."""
+"""Failed attempts of each partition, whoever was called; what is older is not told."""
 _HEALTHY = Standing()
 
 
 async def explained(desk: Desk, lines: Sequence[DeliveryLine]) -> list[DeliveryLine]:
     async with desk.reading() as store:
         directory, standings = await desk.registry(store).directory(), await Health(store).standings()
-        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH)
+        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH, only_failed=True)
     last: dict[tuple[str, str], str] = {}
     for attempt in attempts:  # newest first
         last.setdefault((attempt.endpoint, attempt.event), attempt.record.error)

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Literal
 
 from consent.ledger.keys import BAND_MS, Keys, event_id, event_place
 from consent.ledger.store import Store
 from consent.ledger.tail import entries_of
-from consent.ledger.wire import pack
+from consent.ledger.wire import Reply, pack
 from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, Opening, UnixMs
 
 _PAGE = 500
@@ -147,16 +148,17 @@ class Backlog:
             counts.update({word.decode(): int(count) for word, count in found.items()})
         return counts
 
-    async def attempts(self, *, of_each: int) -> list[Attempt]:
+    async def attempts(self, *, of_each: int, only_failed: bool = False) -> list[Attempt]:
         """The last ones, newest first: so many of each partition."""
-        trails = await self._store.reads.ask(
-            [pack(("XREVRANGE", keys.attempts, "+", "-", "COUNT", of_each)) for keys in self._store.keys]
+        named = [[keys.failures] if only_failed else keys.trails for keys in self._store.keys]
+        trails = iter(
+            await self._store.reads.ask(
+                [pack(("XREVRANGE", name, "+", "-", "COUNT", of_each)) for names in named for name in names]
+            )
         )
-        found = [
-            attempt_of(keys, stream_id, entry)
-            for keys, trail in zip(self._store.keys, trails, strict=True)
-            for stream_id, entry in entries_of(trail)
-        ]
+        found: list[Attempt] = []
+        for keys, names in zip(self._store.keys, named, strict=True):
+            found += _newest_first(keys, list(islice(trails, len(names))))[:of_each]
         return sorted(found, key=lambda attempt: attempt.at, reverse=True)
 
     async def attempts_on(self, event: EventId) -> list[Attempt]:
@@ -165,12 +167,20 @@ class Backlog:
         if place is None or place[0] >= self._store.partitions:
             return []
         keys = self._store.keys[place[0]]
-        (trail,) = await self._store.reads.ask([pack(("XREVRANGE", keys.attempts, "+", "-"))])
-        return [
-            attempt_of(keys, stream_id, entry)
-            for stream_id, entry in entries_of(trail)
-            if entry[b"event"].decode() == place[1]
-        ]
+        trails = await self._store.reads.ask([pack(("XREVRANGE", name, "+", "-")) for name in keys.trails])
+        return _newest_first(keys, trails, of=place[1])
+
+
+def _newest_first(keys: Keys, trails: Sequence[Reply], of: str | None = None) -> list[Attempt]:
+    """Of one partition, and of one event if it is named by its place there."""
+    wanted = of.encode() if of else None
+    found = [
+        attempt_of(keys, stream_id, entry)
+        for trail in trails
+        for stream_id, entry in entries_of(trail)
+        if wanted in (None, entry[b"event"])
+    ]
+    return sorted(found, key=lambda attempt: attempt.at, reverse=True)
 
 
 def buried(endpoint: EndpointId, event: EventId, grave: bytes | None) -> Owed:

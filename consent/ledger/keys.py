@@ -68,7 +68,19 @@ def bucket_of(msisdn: str) -> int:
 class Keys:
     """The keys of one partition."""
 
-    __slots__ = ("_tag", "attempts", "leased", "log", "next", "origins", "partials", "partition", "routed", "unheard")
+    __slots__ = (
+        "_tag",
+        "attempts",
+        "failures",
+        "leased",
+        "log",
+        "next",
+        "origins",
+        "partials",
+        "partition",
+        "routed",
+        "unheard",
+    )
 
     def __init__(self, partition: Partition) -> None:
         self.partition = partition
@@ -80,7 +92,13 @@ class Keys:
         self.leased = tag + "leased"
         self.unheard = tag + "unheard"
         self.attempts = tag + "attempts"
+        self.failures = tag + "failures"
         self.partials = tag + "partials"
+
+    @property
+    def trails(self) -> tuple[str, str]:
+        """Attempts that went well, and those that did not."""
+        return self.attempts, self.failures
 
     def parts(self, group: str) -> str:
         return f"{self._tag}parts:{group}"

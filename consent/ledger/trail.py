@@ -17,13 +17,14 @@ class Trail:
         """The place behind all that there is now."""
         places: dict[str, str] = {}
         for keys in self._store.keys:
-            last = await self._store.redis.xrevrange(keys.attempts, "+", "-", count=1)
-            places[keys.attempts] = last[0][0].decode() if last else "0-0"
+            for name in keys.trails:
+                last = await self._store.redis.xrevrange(name, "+", "-", count=1)
+                places[name] = last[0][0].decode() if last else "0-0"
         return places
 
     async def follow(self, after: Mapping[str, str], *, block: Millis) -> AsyncIterator[list[Attempt]]:
         """Those behind a place, oldest first; an empty list whenever `block` passed without one."""
-        by_stream, cursors = {keys.attempts: keys for keys in self._store.keys}, dict(after)
+        by_stream, cursors = {name: keys for keys in self._store.keys for name in keys.trails}, dict(after)
         tail = self._store.tail()
         try:
             while True:

@@ -1,4 +1,4 @@
-"""What went wrong at an endpoint lately? Its failures among the last attempts of each partition."""
+"""What went wrong at an endpoint lately? Its attempts among the last that failed, of each partition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from consent.model import AttemptRecord, UnixMs
 from console.desk import Desk
 from console.remedies import remedy_for
 
-_LOOKED_THROUGH = 250
-"""Of each partition, whoever was called: a page shall not read all that is kept."""
+_LOOKED_THROUGH = 500
+"""Failures of each partition, whoever was called: a page shall not read all that is kept."""
 _SHOWN = 10
 
 
@@ -25,9 +25,8 @@ class Failure:
 async def failures(desk: Desk, endpoint: str) -> Sequence[Failure]:
     """Newest first."""
     async with desk.reading() as store:
-        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH)
-    failed = (each for each in attempts if each.endpoint == endpoint and each.record.outcome != "done")
-    return [_failure(each) for each in islice(failed, _SHOWN)]
+        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH, only_failed=True)
+    return [_failure(each) for each in islice((each for each in attempts if each.endpoint == endpoint), _SHOWN)]
 
 
 def remedy_of(*, error: str, status: int | None) -> str:

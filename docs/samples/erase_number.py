@@ -19,7 +19,7 @@ def erase(store: Redis, account: AccountId, number: Msisdn, campaigns: list[Camp
     for campaign in campaigns:
         store.hdel(keys.consent(account, number), consent_field(number, campaign))
         store.zrem(keys.optout(account, campaign), number)
-    for stream in (keys.log, keys.attempts):
+    for stream in (keys.log, *keys.trails):
         for entry, fields in store.xrange(stream):
             if number.encode() in b"\x1f".join(fields.values()).split(b"\x1f"):
                 store.xdel(stream, entry)

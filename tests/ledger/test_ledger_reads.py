@@ -1,8 +1,10 @@
 """What is asked of the ledger and the queue is answered from what is on record, and changes nothing."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import asdict
 
 import pytest
 
@@ -81,6 +83,24 @@ async def test_the_state_of_an_odd_number_says_so(ledger: Ledger) -> None:
 
 
 # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_failed_is_not_displaced_by_what_went_well(
+    store: Store, ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    """A failing endpoint is tried every few minutes, the one beside it a thousand times a second."""
+    ann = await recorded(ledger, a_stop(msisdn=ANN))
+    await routed(queue)
+    keys = store.keys_of(ANN)
+    (lease,) = (await queue.claim(keys.partition, {CRM.id: 9}, token="mine")).leases
+    await queue.settle(lease, "retry", RECORD, wait=Millis(0))
+    well = {"endpoint": "acme/busy", "msisdn": BOB, "event": "1-0", "record": json.dumps(asdict(RECORD))}
+    for _ in range(300):
+        await store.redis.xadd(keys.attempts, well)
+
+    assert {attempt.endpoint for attempt in await backlog.attempts(of_each=250)} == {"acme/busy"}
+    assert [each.event for each in await backlog.attempts(of_each=250, only_failed=True)] == [ann.id]
+    assert [each.event for each in await backlog.attempts_on(ann.id)] == [ann.id]
 
 
 @pytest.mark.parametrize("name", ["evt_0_1_0", "evt_99_1_0", "nonsense", ""])

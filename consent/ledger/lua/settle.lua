@@ -1,8 +1,8 @@
 -- settle: end leases of one partition, and say what comes next.
---   KEYS[1] leased zset  [2] next zset  [3] attempts stream
+--   KEYS[1] leased zset  [2] next zset  [3] stream of the attempts that went well  [4] of those that did not
 --   then for each endpoint: due zset, heads hash, unheard zset, dead zset, graves hash, given-up hash, and the lane list
 --     of each of its leases
---   ARGV[1] attempts to keep
+--   ARGV[1] how many of the ones to keep  [2] and of the others, which shall outlast a flood of the ones
 --   then for each endpoint: its id, how many leases, and for each of these: recipient, lease token, attempt record ('' for
 --     none), and what comes next: 'done' | 'retry' and the wait (ms) | 'release' and the wait (ms) | 'bury', why, and what
 --     to write on the grave
@@ -81,7 +81,13 @@ local function is_over(keys, one, now)
   return true
 end
 
-local function settle_of(keys, endpoint, leases, kept, answers)
+local function note_attempt(keys, endpoint, one)
+  local well = one.next == 'done'
+  redis.call('XADD', well and keys.attempts or keys.failures, 'MAXLEN', '~', well and keys.attempts_kept or
+    keys.failures_kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient, 'event', one.event, 'record', one.record)
+end
+
+local function settle_of(keys, endpoint, leases, answers)
   local recipients, ended, left, now = {}, {}, {}, now_ms()
   for i, one in ipairs(leases) do recipients[i] = one.recipient end
   for i, text in ipairs(redis.call('HMGET', keys.heads, unpack(recipients))) do
@@ -91,10 +97,7 @@ local function settle_of(keys, endpoint, leases, kept, answers)
     else
       one.event, one.attempts, one.mark, one.hurry = held.event, held.attempts, held.mark, held.hurry
       ended[#ended + 1] = endpoint .. '\31' .. one.recipient
-      if one.record ~= '' then
-        redis.call('XADD', keys.attempts, 'MAXLEN', '~', kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient,
-          'event', one.event, 'record', one.record)
-      end
+      if one.record ~= '' then note_attempt(keys, endpoint, one) end
       if is_over(keys, one, now) then
         left[#left + 1] = one
       else
@@ -107,11 +110,12 @@ local function settle_of(keys, endpoint, leases, kept, answers)
 end
 
 local function settle(keys, args)
-  local answers, slot, i = {}, 4, 2
+  local answers, slot, i = {}, 5, 3
   while i <= #args do
     local endpoint, leases = args[i], {}
-    local of = {leased = keys[1], next = keys[2], attempts = keys[3], due = keys[slot], heads = keys[slot + 1],
-      unheard = keys[slot + 2], dead = keys[slot + 3], graves = keys[slot + 4], given_up = keys[slot + 5]}
+    local of = {leased = keys[1], next = keys[2], attempts = keys[3], failures = keys[4], attempts_kept = args[1],
+      failures_kept = args[2], due = keys[slot], heads = keys[slot + 1], unheard = keys[slot + 2],
+      dead = keys[slot + 3], graves = keys[slot + 4], given_up = keys[slot + 5]}
     slot = slot + 6
     for at = i + 2, i + 4 * args[i + 1], 4 do
       answers[#answers + 1] = ''
@@ -119,7 +123,7 @@ local function settle(keys, args)
         record = args[at + 2], next = args[at + 3]}
       slot = slot + 1
     end
-    settle_of(of, endpoint, leases, args[1], answers)
+    settle_of(of, endpoint, leases, answers)
     i = i + 2 + 4 * args[i + 1]
   end
   return answers
