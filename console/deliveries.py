@@ -26,7 +26,8 @@ class DeliveryLine:
     event_id: str
     msisdn: str
     state: str
-    """due, in_flight, behind (an earlier one for the same number goes first), dead; delivered, not_sent."""
+    """due, in_flight, behind (an earlier one for the same number goes first), dead; delivered; not_sent (not meant for
+    it, or not yet); not_known (owed no more, and what was attempted is forgotten by now)."""
     attempts: int
     due_at: datetime | None
     reason: str
@@ -95,11 +96,17 @@ async def story(desk: Desk, event_id: EventId) -> Story:
     mask_numbers = desk.mask_numbers
     async with desk.reading() as store:
         event = await _event(store, event_id)
-        attempts = await Backlog(store).attempts_on(event_id)
         endpoints = (await desk.registry(store).directory()).endpoints_of(event.account)
-        deliveries = [
-            await _delivery(store, event, endpoint, attempts, mask_numbers=mask_numbers) for endpoint in endpoints
-        ]
+        # In this order: what arrives meanwhile is still owed, or its attempt is there.
+        is_routed = await Queue(store).has_routed(event_id)
+        owed = [await Backlog(store).one(endpoint.id, event.id, event.msisdn) for endpoint in endpoints]
+        attempts = await Backlog(store).attempts_on(event_id)
+    deliveries = [
+        _line(found, mask_numbers=mask_numbers)
+        if found
+        else _settled(event, endpoint, attempts, is_routed=is_routed, mask_numbers=mask_numbers)
+        for endpoint, found in zip(endpoints, owed, strict=True)
+    ]
     return Story(
         event=line_of(event, mask_numbers=mask_numbers),
         deliveries=tuple(deliveries),
@@ -157,31 +164,37 @@ async def _event(store: Store, event_id: EventId) -> Event:
     return event
 
 
-async def _delivery(
-    store: Store, event: Event, endpoint: Endpoint, attempts: Sequence[Attempt], *, mask_numbers: bool
+def _settled(
+    event: Event, endpoint: Endpoint, attempts: Sequence[Attempt], *, is_routed: bool, mask_numbers: bool
 ) -> DeliveryLine:
-    """Owed, or settled: then the attempts tell whether it arrived, and the routing whether it was meant to."""
-    if found := await Backlog(store).one(endpoint.id, event.id, event.msisdn):
-        return _line(found, mask_numbers=mask_numbers)
+    """What is not owed: the attempts tell whether it arrived, and the routing whether it was meant to."""
     made = [attempt for attempt in attempts if attempt.endpoint == endpoint.id]
-    is_done = any(attempt.record.outcome == "done" for attempt in made)
+    state, reason = _why_not_owed(event, endpoint, made, is_routed=is_routed)
     return DeliveryLine(
         endpoint=endpoint.id,
         event_id=event.id,
         msisdn=shown(event.msisdn, mask_numbers=mask_numbers),
-        state="delivered" if is_done else "not_sent",
+        state=state,
         attempts=len(made),
         due_at=None,
-        reason="" if is_done else _why_not(event, endpoint),
+        reason=reason,
     )
 
 
-def _why_not(event: Event, endpoint: Endpoint) -> str:
+def _why_not_owed(event: Event, endpoint: Endpoint, made: Sequence[Attempt], *, is_routed: bool) -> tuple[str, str]:
+    """State and reason."""
+    if any(attempt.record.outcome == "done" for attempt in made):
+        return "delivered", ""
     if event.superseded:
-        return "too late: something newer had decided"
+        return "not_sent", "too late: something newer had decided"
     if not route(event, (endpoint,)):
-        return f"the endpoint does not want it ({_asked_for(event, endpoint)})"
-    return "not routed yet, or delivered so long ago that its attempts are forgotten, or the endpoint is younger"
+        return "not_sent", f"the endpoint does not want it ({_asked_for(event, endpoint)})"
+    if not is_routed:
+        return "not_sent", "not routed yet: a dispatcher does that within milliseconds"
+    return (
+        "not_known",
+        "delivered so long ago that its attempts are forgotten, or discarded, or it was added later",
+    )
 
 
 def _asked_for(event: Event, endpoint: Endpoint) -> str:

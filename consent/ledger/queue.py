@@ -69,6 +69,14 @@ class Queue:
             found = await pipe.execute()
         return {k.partition: c.decode() if c else "0-0" for k, c in zip(self._store.keys, found, strict=True)}
 
+    async def has_routed(self, event: EventId) -> bool:
+        """Whether a dispatcher has filed it for those who are to be told."""
+        place = event_place(event)
+        if place is None or place[0] >= self._store.partitions:
+            return False
+        routed = await self._store.redis.get(self._store.keys[place[0]].routed)
+        return routed is not None and _in_order(place[1]) <= _in_order(routed.decode())
+
     async def unrouted(self, cursors: Mapping[Partition, str], *, block: Millis) -> list[Stretch]:
         """What was logged past the cursors; waits up to `block` for something, then returns an empty list."""
         places = {self._store.keys[partition].log: cursor for partition, cursor in cursors.items()}
@@ -307,6 +315,12 @@ def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: 
 
 def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str, str]:
     return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn), keys.unheard_by(endpoint)
+
+
+def _in_order(place: str) -> tuple[int, int]:
+    """Of a place in a log, to be compared."""
+    ms, _, number = place.partition("-")
+    return int(ms), int(number)
 
 
 def _mark(is_opt_out: bool, is_listed: bool) -> str:

@@ -28,7 +28,7 @@ app = family("Who has been told, who has not, and why.")
 
 EventArgument = Annotated[str, typer.Argument(metavar="EVENT_ID", help="evt_…, from `events tail` or a webhook-id.")]
 EndpointOption = Annotated[str | None, typer.Option(help="Only this endpoint.")]
-_STYLES = {"dead": "red", "delivered": "green", "in_flight": "cyan", "not_sent": "dim"}
+_STYLES = {"dead": "red", "delivered": "green", "in_flight": "cyan", "not_known": "dim", "not_sent": "dim"}
 _MEANINGS = {
     "hastened": "attempted within ten seconds, or when the rest of its endpoint is over",
     "revived": "attempted within ten seconds",
@@ -161,7 +161,9 @@ async def _tail(desk: Desk, screen: Screen, wanted: Wanted, *, number: int, foll
             is_empty = False
             screen.line(line, told_of_attempt(line))
     if is_empty:
-        screen.aside(Text("Nothing was attempted yet.", style="dim"))
+        what = "failed " if wanted.only_failed else ""
+        whose = f" at {wanted.endpoint}" if wanted.endpoint else ""
+        screen.aside(Text(f"No {what}attempt{whose} is among the last that are kept.", style="dim"))
 
 
 def told_of_attempt(line: AttemptLine) -> Text:
@@ -230,7 +232,7 @@ def attempts_table(lines: Sequence[AttemptLine]) -> Listing:
             )
             for line in lines
         ],
-        when_empty="Nothing was attempted yet.",
+        when_empty="No attempt is on record.",
     )
 
 

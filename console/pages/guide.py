@@ -13,7 +13,7 @@ from console.moments import moment
 from console.pages.sources import Shown
 
 STEPS = ("account", "campaign", "source", "endpoint", "stop")
-_SETTLED = frozenset({"delivered", "dead"})
+_SETTLED = frozenset({"delivered", "dead", "not_known"})
 _ROUTED_WITHIN = timedelta(seconds=15)
 """Who is not owed it by then never will be."""
 

@@ -26,6 +26,7 @@ SIGNS = {
     "dead": Sign("✕", "given up", "bad"),
     "delivered": Sign("✓", "delivered", "good"),
     "not_sent": Sign("-", "not sent", ""),
+    "not_known": Sign("-", "owed no more", ""),
     # an attempt, by how it was settled
     "done": Sign("✓", "delivered", "good"),
     "retry": Sign("↻", "failed, again later", "warn"),

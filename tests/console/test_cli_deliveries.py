@@ -27,12 +27,13 @@ from console.replay import Replaying, owed_again
 from tests.builders import (
     ANN,
     NOON,
+    a_stop,
     an_endpoint,
     an_event,
     an_origin,
 )
 from tests.console.command_line import CommandLine
-from tests.console.served import BILLING, CRM, attempted, bury, recorded
+from tests.console.served import BILLING, CRM, attempted, bury, logged, recorded
 from tests.e2e.installation import eventually
 
 
@@ -160,6 +161,20 @@ def test_an_event_that_is_not_in_the_log_is_told_so(cli: CommandLine, events: li
 
 
 # ── replay ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_arrived_is_not_called_unsent_once_its_attempts_are_forgotten(
+    cli: CommandLine, events: list[EventId]
+) -> None:
+    cli.in_store(deliver_all)  # without a record
+    unrouted = cli.in_store(lambda store: logged(store, a_stop(msisdn=Msisdn("15550001111"))))
+
+    states = {line["endpoint"]: line["state"] for line in cli.json("deliveries", "show", events[0])["deliveries"]}
+    before = {line["endpoint"]: line["state"] for line in cli.json("deliveries", "show", unrouted)["deliveries"]}
+
+    assert states == {"acme/crm": "not_known", "acme/billing": "not_sent"}
+    assert before["acme/crm"] == "not_sent"
+    assert "No failed attempt at crm" in cli.remarks("deliveries", "tail", "--failed", "--endpoint", "crm")
 
 
 async def deliver_all(store: Store) -> None:

@@ -184,6 +184,7 @@ def test_the_guide_waits_a_while_for_an_endpoint_that_is_not_owed_the_stop_yet()
     assert not is_settled(told("not_sent"), soon)
     assert is_settled(told("not_sent"), later)
     assert is_settled(told("delivered"), soon)
+    assert is_settled(told("not_known"), soon)
     assert not is_settled(told("due"), later)
 
 
