@@ -12,7 +12,7 @@ from config.tracing import Traces
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Queue, Said, Settled, Verdict
-from consent.model import AttemptRecord, Endpoint, Event, EventType, Lease, Millis, Opening, UnixMs
+from consent.model import AttemptRecord, Endpoint, Event, Lease, Millis, Opening, UnixMs
 from consent.values import value
 from dispatcher import exchange
 from dispatcher.bodies import Bodies
@@ -87,8 +87,9 @@ def said_by(outcome: Outcome) -> Said:
 
 
 def is_first_hearing(lease: Lease) -> bool:
-    """Whether its delivery ends the wait of an opt-out: a replay tells of what was heard before."""
-    return lease.event is not None and lease.event.type is EventType.OPTED_OUT and not lease.is_replay
+    """Whether its delivery ends the wait of an opt-out: a replay tells of what was heard before, and of a list it is
+    known that it takes its time."""
+    return lease.is_urgent and not lease.is_replay
 
 
 class Attempts:

@@ -16,12 +16,23 @@ from config.clock import system_clock
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Owed, Queue, Replays, Said, Store
-from consent.model import Endpoint, EventType, Lease, Millis, Partition, Recorded
-from dispatcher.attempt import Attempt, Attempts
+from consent.model import (
+    LIST,
+    Endpoint,
+    EndpointId,
+    Event,
+    EventId,
+    EventType,
+    Lease,
+    Millis,
+    Partition,
+    Recorded,
+)
+from dispatcher.attempt import Attempt, Attempts, is_first_hearing
 from dispatcher.outcome import Attempted, TryAgain, charged
 from dispatcher.retry import GONE_REASON, RetryPolicy, next_step
 from dispatcher.send import Sender
-from tests.builders import BOB, SECRET, a_campaign, a_change, a_delivery, a_stop, an_endpoint
+from tests.builders import ANN, BOB, SECRET, a_campaign, a_change, a_delivery, a_stop, an_endpoint, an_event, an_origin
 from tests.e2e.installation import eventually
 from tests.listening import listening
 
@@ -350,6 +361,33 @@ async def test_what_the_store_does_not_take_back_is_said(attempts: Attempts, ord
     async with refusing(store):
         with pytest.raises(StoreUnavailable):
             await attempts.release(lease, Millis(0))
+
+
+@pytest.mark.parametrize(
+    ("event", "is_replay", "counts"),
+    [
+        (an_event(), False, True),
+        (an_event(), True, False),
+        (an_event(EventType.OPTED_IN), False, False),
+        (an_event(origin=an_origin(provider=LIST)), False, False),
+        (None, False, False),
+    ],
+)
+def test_the_time_to_hear_of_an_opt_out_is_told_of_those_that_somebody_waits_for(
+    event: Event | None, is_replay: bool, counts: bool
+) -> None:
+    lease = Lease(
+        partition=Partition(0),
+        endpoint=EndpointId("acme/crm"),
+        msisdn=ANN,
+        event_id=EventId("evt_0_1_0"),
+        event=event,
+        attempt=1,
+        token="t",
+        is_replay=is_replay,
+    )
+
+    assert is_first_hearing(lease) is counts
 
 
 async def test_a_replay_says_so_and_keeps_its_id(

@@ -32,6 +32,7 @@ PATHS = (
     "/endpoints",
     "/endpoints/acme/crm",
     "/endpoints/acme/gone",
+    "/endpoints/acme/gone/disable",
     "/endpoints/acme/crm/disable",
     "/endpoints/acme/crm/discard",
     "/endpoints/acme/crm/rotate",
@@ -57,12 +58,16 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
+LONG = f"/workflows/{'0123456789abcdef' * 2}/triggers/manual/paths/invoke"
+"""As some build their URLs: no place to break at."""
+
+
 @pytest.fixture
 async def site(folder: Path) -> AsyncIterator[Running]:
     """Where something is healthy, something fails, something is disabled, and something was given up."""
 
     def endpoints(sink: Sink) -> list[Endpoint]:
-        return [crm(sink), an_endpoint("gone", url=sink.url.replace("/hook", "/nothing"))]
+        return [crm(sink), an_endpoint("gone", url=sink.url.replace("/hook", LONG))]
 
     async with running(folder, endpoints=endpoints) as here:
         async with here.here.opened() as store:

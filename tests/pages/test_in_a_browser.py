@@ -1,6 +1,7 @@
 """What an operator does, in a real browser, on a real installation."""
 
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -101,6 +102,21 @@ async def test_the_dashboard_shows_an_event_as_it_happens(known: Running) -> Non
         await expect(page.locator("#latest")).to_contain_text(ANN)
         await expect(page.locator("#latest")).to_contain_text("opted out")
         await expect(page.locator("#headline")).to_contain_text("All is well")
+
+
+async def test_frozen_figures_are_not_called_live(known: Running) -> None:
+    """A store that hangs is not noticed for ten seconds: until then nothing comes."""
+    badge = "[data-live-status]"
+    async with browsing(known) as page:
+        await watched(page, "/")
+        store = known.here.processes["store"]
+        store.send_signal(signal.SIGSTOP)
+        try:
+            await expect(page.locator(badge)).to_contain_text("no news since", timeout=10_000)
+            await expect(page.locator(badge)).to_contain_text("not live: the store cannot be read", timeout=30_000)
+        finally:
+            store.send_signal(signal.SIGCONT)
+        await expect(page.locator(badge)).to_have_text("● live", timeout=30_000)
 
 
 async def test_the_keyboards_place_on_the_page_stays_while_it_changes(known: Running) -> None:

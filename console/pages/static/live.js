@@ -3,6 +3,8 @@
 (() => {
   "use strict";
 
+  const SILENT_AFTER_MS = 3000;
+
   const merge = (old, fresh) => {
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
       old.replaceWith(fresh);
@@ -43,15 +45,23 @@
       status.className = `state ${kind}`;
     };
     const stream = new EventSource(address);
+    let silence;
     stream.addEventListener("regions", (message) => {
       show(JSON.parse(message.data));
-      say("● live", "good");
+      if (document.querySelector("[data-blind]")) say("✕ not live: the store cannot be read", "bad");
+      else say("● live", "good");
+      // News come twice a second, if only to say that nothing has changed.
+      clearTimeout(silence);
+      const heard = new Date().toISOString().slice(11, 19);
+      silence = setTimeout(() => say(`… as of ${heard}, no news since`, "warn"), SILENT_AFTER_MS);
     });
     stream.addEventListener("end", () => {
+      clearTimeout(silence);
       stream.close();
       say("■ finished", "");
     });
     stream.addEventListener("error", () => {
+      clearTimeout(silence);
       const closed = stream.readyState === EventSource.CLOSED;
       say(closed ? "✕ not live: load this page again" : "… connecting again", closed ? "bad" : "warn");
     });
