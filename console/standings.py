@@ -48,10 +48,9 @@ async def happened(desk: Desk, msisdn: Msisdn, account: str | None, *, limit: in
     """Newest last, as far back as the log is kept."""
     async with desk.reading() as store:
         directory, ledger = await desk.registry(store).directory(), Ledger(store)
-        events: list[Event] = []
-        for owner in accounts_meant(directory, account):
-            events += await ledger.history(owner.id, msisdn, limit=limit)
-    return sorted(events, key=lambda event: event.sequence)[-limit:]
+        owners = {owner.id for owner in accounts_meant(directory, account)}
+        events = await ledger.history_at(owners, msisdn, limit=limit)
+    return events[::-1]
 
 
 def standing(campaign: Campaign, state: ConsentState | None, now: UnixMs) -> Standing:

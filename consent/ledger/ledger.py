@@ -4,7 +4,7 @@ Changes go through `apply`, one function call in the store (lua/apply.lua); read
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
@@ -147,15 +147,20 @@ class Ledger:
 
     async def history(self, account: AccountId, msisdn: Msisdn, *, limit: int = 100) -> list[Event]:
         """What happened to one number, newest first, as far back as the log is kept. Reads a whole partition."""
-        keys = self._store.keys_of(msisdn)
+        return await self.history_at((account,), msisdn, limit=limit)
+
+    async def history_at(self, accounts: Container[AccountId], msisdn: Msisdn, *, limit: int = 100) -> list[Event]:
+        """The same at several accounts, in one pass."""
+        keys, number = self._store.keys_of(msisdn), msisdn.encode("utf-8", "surrogatepass")
         found: list[Event] = []
         newest = "+"
         while len(found) < limit:
             entries = await self._store.redis.xrevrange(keys.log, newest, "-", count=_PAGE)
             if not entries:
                 break
-            page = events_of(keys.partition, entries)
-            found += [event for event in page if event.msisdn == msisdn and event.account == account]
+            telling = [entry for entry in entries if number in entry[1][b"event"]]  # to read all costs 30 times as much
+            page = events_of(keys.partition, telling)
+            found += [event for event in page if event.msisdn == msisdn and event.account in accounts]
             newest = f"({entries[-1][0].decode()}"
         return found[:limit]
 

@@ -11,6 +11,7 @@ import pytest
 from consent.ledger import Backlog, Ledger, Queue, Store, Stretch
 from consent.ledger.keys import event_place
 from consent.model import (
+    AccountId,
     AttemptRecord,
     CampaignId,
     Delivery,
@@ -172,6 +173,25 @@ async def test_the_backlog_shows_no_more_than_was_asked_for(ledger: Ledger, queu
     shown = await backlog.owed(CRM.id, limit=100)
     assert [owed.state for owed in shown] == ["due"] * 24 + ["dead"] * 6
     assert (await backlog.depth(CRM.id)).dead == 6
+
+
+async def test_a_number_has_one_history_at_several_accounts(ledger: Ledger) -> None:
+    """In the order in which it was recorded: each account counts for itself."""
+    other = AccountId("other")
+    telling_of_ann = a_stop(msisdn=BOB, detail=json.dumps({"text": f"ask {ANN}"}))
+    changes = (
+        a_stop(identities=()),
+        a_start(account=other, identities=()),
+        telling_of_ann,
+        a_start(at=NOON + 1, identities=()),
+    )
+    stop, there, _, start = [await recorded(ledger, change) for change in changes]
+
+    newest_first = [event.id for event in await ledger.history_at({ACME, other}, ANN)]
+
+    assert newest_first == [start.id, there.id, stop.id]
+    assert [event.id for event in await ledger.history_at({ACME, other}, ANN, limit=1)] == [start.id]
+    assert [event.id for event in await ledger.history(ACME, ANN)] == [start.id, stop.id]
 
 
 async def test_attempts_are_shown_newest_first_of_one_event_or_of_all(
