@@ -54,25 +54,27 @@ def tail(
 
 
 async def _tail(desk: Desk, screen: Screen, types: frozenset[EventType], *, number: int, follow: bool) -> None:
-    is_empty = True
+    found_number = 0
     async with desk.reading() as store:
         ledger = Ledger(store)
         async with aclosing(events(ledger, types, number=number, follow=follow)) as found:
             async for event in found:
-                is_empty = False
+                found_number += 1
                 line = line_of(event, mask_numbers=desk.mask_numbers)
                 screen.line(line, told(line))
-        if is_empty and number:
-            screen.aside(Text(why_empty(len(await ledger.newest(_look_back(types, number))))))
+        if found_number < number and not follow:
+            looked_at = len(await ledger.newest(look_back := _look_back(types, number)))
+            if told_so := why_so_few(found_number, looked_at=looked_at, is_all=looked_at < look_back):
+                screen.aside(Text(told_so, style="dim"))
 
 
-def why_empty(looked_at: int) -> str:
+def why_so_few(found: int, *, looked_at: int, is_all: bool) -> str:
     if not looked_at:
         return "Nothing has happened yet. `consent-relay simulate stop NUMBER` makes something happen."
-    return (
-        f"There is no such event among the last {looked_at:,}. "
-        "Without --type all are shown; a larger -n looks further back."
-    )
+    if is_all:
+        return "" if found else f"There is no such event among the {looked_at:,} that there are."
+    told = f"These are {found:,}" if found else "There is none"
+    return f"{told} among the last {looked_at:,} events: a larger -n looks further back."
 
 
 async def events(ledger: Ledger, types: frozenset[EventType], *, number: int, follow: bool) -> AsyncGenerator[Event]:

@@ -7,7 +7,7 @@ import pytest
 
 from consent.ledger import Ledger, Store
 from consent.model import Account
-from console.commands.events import why_empty
+from console.commands.events import why_so_few
 from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
 from tests.console.command_line import CommandLine
 
@@ -91,13 +91,23 @@ def test_a_tail_without_such_events_says_so_and_not_that_nothing_happened(cli: C
         _, told_of_none = tail.communicate(timeout=30)
 
     assert (printed, told_of_none) == ("", "")
-    assert told == (
-        "There is no such event among the last 3. Without --type all are shown; a larger -n looks further back.\n"
-    )
+    assert told == "There is no such event among the 3 that there are.\n"
 
 
 def test_before_anything_happens_the_tail_says_how_to_make_it_happen() -> None:
-    assert "consent-relay simulate stop NUMBER" in why_empty(0)
+    assert "consent-relay simulate stop NUMBER" in why_so_few(0, looked_at=0, is_all=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_all", "told"),
+    [
+        (0, False, "There is none among the last 1,000 events: a larger -n looks further back."),
+        (2, False, "These are 2 among the last 1,000 events: a larger -n looks further back."),
+        (2, True, ""),
+    ],
+)
+def test_a_part_of_what_there_is_is_not_shown_as_if_it_were_all(found: int, is_all: bool, told: str) -> None:
+    assert why_so_few(found, looked_at=1000, is_all=is_all) == told
 
 
 def test_following_goes_on_until_interrupted(cli: CommandLine) -> None:
