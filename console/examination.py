@@ -87,8 +87,8 @@ async def reached(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     yield checkup.of_clocks(round(seconds * 1000 + microseconds / 1000 - time.time_ns() / 1_000_000))
     try:
         registry = Desk.over(settings, store).registry(store)
+        directory = await registry.directory()  # first: who lacks a key cannot be told to encrypt anew
         yield checkup.of_secrets(await registry.sealing(), seals_of(settings.store), settings)
-        directory = await registry.directory()
     except Misconfigured as wrong:
         yield bad("secrets", str(wrong))
         return
