@@ -28,7 +28,7 @@ _SECRETS = frozenset(
     }
 )
 _LONGEST_SHOWN = 60
-_EXPECTED = {
+EXPECTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "model_type": "a table, written [name]",
@@ -95,7 +95,7 @@ def _expectation(error: ErrorDetails) -> str:
         case "tuple_type" if len(error["loc"]) == 1:
             return f"a list of tables, written [[{error['loc'][0]}]]"
         case known:
-            return _EXPECTED.get(known, error["msg"].removeprefix("Input should be "))
+            return EXPECTED.get(known, error["msg"].removeprefix("Input should be "))
 
 
 def _shown(where: Place, value: Any) -> str:

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
+from config.mistakes import EXPECTED
 from consent.errors import Refused
 from console.api.operation import Call, Nothing, Operation
 from console.desk import Desk
@@ -94,4 +95,6 @@ def _told(error: Any, kind: type[BaseModel], where: str) -> str:
         return f"{key[:80]}: unknown in {where}; known are {', '.join(kind.model_fields) or 'none'}"
     if error["type"] == "missing":
         return f"{key}: expected a value, got none"
+    if error["type"] in EXPECTED:
+        return f"{key}: expected {EXPECTED[error['type']]}"
     return f"{key}: {error['msg'].removeprefix('Value error, ')}"

@@ -428,6 +428,13 @@ async def test_a_wrong_parameter_is_told(console: Served, query: str, told: str)
     assert told in answer.json["detail"]
 
 
+async def test_what_is_of_the_wrong_type_is_told_in_our_own_words(console: Served) -> None:
+    answer = await console.post("/tokens", {"name": 5, "scopes": "read"})
+
+    assert 'scopes: expected a list, as in ["a", "b"]' in answer.json["detail"]
+    assert "name: expected text in quotes" in answer.json["detail"]
+
+
 async def test_pages_hold_everything_once_though_something_comes_and_goes_meanwhile(console: Served) -> None:
     for name in ("b", "d", "f", "h"):
         await console.post("/accounts", {"id": name})
