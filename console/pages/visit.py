@@ -108,6 +108,10 @@ def _stranger(request: web.Request) -> web.Response:
     return web.Response(status=401, text=html, content_type="text/html")
 
 
+_SECTIONS = frozenset({"endpoints", "deliveries", "replays", "people", "sources", "set-up"})
+"""Where somebody may try again: a page without an action behind its address."""
+
+
 def _refused(request: web.Request, viewer: Viewer, error: ConsentError) -> web.Response:
     title = {403: "You may not do that", 404: "There is no such thing", 503: "The store is away"}
     return page(
@@ -116,4 +120,5 @@ def _refused(request: web.Request, viewer: Viewer, error: ConsentError) -> web.R
         status=error.status,
         title=title.get(error.status, "That did not work"),
         words=str(error),
+        section=section if (section := request.path.split("/")[1]) in _SECTIONS else "",
     )

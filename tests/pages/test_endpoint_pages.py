@@ -109,6 +109,7 @@ async def test_who_sends_what_waits_does_not_enable_what_somebody_has_just_disab
     assert "Send all that waits now" in offered.text
     assert page.status == 409
     assert "acme/crm is disabled (legal hold)" in page.text
+    assert 'href="/endpoints">Back to endpoints</a>' in page.html
     assert await disabled(site) == "legal hold"
 
 
