@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from config.masking import without_numbers
 from consent.ledger import Backlog, Queue, Store
 from consent.model import Endpoint, EventId
 from console.desk import Desk
@@ -20,13 +21,14 @@ class Discarded:
 
 async def discard(desk: Desk, name: str, event_id: EventId | None, *, reason: str) -> Discarded:
     """One that an endpoint was given up on, or all of them."""
-    if not 0 < len(reason.strip()) <= LONGEST_REASON:
+    why = without_numbers(reason.strip())
+    if not 0 < len(why) <= LONGEST_REASON:
         raise Unfit(f"reason: expected a sentence of at most {LONGEST_REASON} characters, for whoever asks later")
     async with desk.writing() as store:
         endpoint = endpoint_meant(await desk.registry(store).directory(), name)
         count = await _discard_one(store, endpoint, event_id) if event_id else await _discard_all(store, endpoint)
         on = {"event": event_id} if event_id else {}
-        await desk.note(store, "deliveries.discarded", endpoint.id, count=count, reason=reason.strip(), **on)
+        await desk.note(store, "deliveries.discarded", endpoint.id, count=count, reason=why, **on)
     return Discarded(endpoint=endpoint.id, discarded=count)
 
 
