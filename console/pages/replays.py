@@ -1,10 +1,12 @@
 """The pages Replay: what is sent to an endpoint again. Counted first, started on purpose, watched, cancelled."""
 
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 from aiohttp import web
 from markupsafe import Markup
 
+from consent.errors import Refused
 from consent.ledger import Mark
 from consent.model import UnixMs
 from console.jobs import JobLine
@@ -21,17 +23,36 @@ from console.server.keys import JOBS
 
 _END = Mark.before(FOREVER)
 _UNDER_WAY = frozenset({"counting", "running"})
+_TYPES = ("consent.*", "consent.opted_out", "consent.opted_in", "message.*")
 
 
 async def show(visit: Visit) -> web.Response:
-    directory = await visit.desk.directory()
-    return page(visit, "replays.html", endpoints=sorted(directory.endpoints), jobs=visit.request.app[JOBS].listed())
+    return await _asking(visit)
+
+
+async def _asking(
+    visit: Visit, *, status: int = 200, refused: str = "", typed: Mapping[str, str] = MappingProxyType({})
+) -> web.Response:
+    """`typed`: what a form that was refused is filled in with again."""
+    return page(
+        visit,
+        "replays.html",
+        status=status,
+        endpoints=sorted((await visit.desk.directory()).endpoints),
+        jobs=visit.request.app[JOBS].listed(),
+        types=_TYPES,
+        refused=refused,
+        typed=typed,
+    )
 
 
 async def count(visit: Visit) -> web.Response:
     form = await visit.form()
-    order = _order(form, visit.now)
-    planned = await Replaying(order).count(visit.desk)
+    try:
+        order = _order(form, visit.now)
+        planned = await Replaying(order).count(visit.desk)
+    except Refused as error:
+        return await _asking(visit, status=error.status, refused=str(error), typed=form)
     is_partial = order.only_dead or bool(order.types) or order.until != _END
     return page(visit, "replay_counted.html", planned=planned, asked=_fixed(form, order), is_partial=is_partial)
 

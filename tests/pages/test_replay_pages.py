@@ -73,6 +73,19 @@ async def test_a_time_that_nobody_can_read_is_refused_with_an_example(site: Serv
     assert "2026-11-20T08:00Z" in refused.text
 
 
+async def test_what_was_typed_is_there_again_where_it_was_refused(site: Served) -> None:
+    await recorded(site.store)
+    somebody = await visitor(site)
+    typed = {"endpoint": "acme/crm", "since": "yesterday", "types": "message.*", "dead": "yes"}
+
+    refused = await somebody.post("/replays/count", **typed)
+
+    assert "<option selected>acme/crm</option>" in refused.html
+    assert 'value="yesterday"' in refused.html
+    assert "<option selected>message.*</option>" in refused.html
+    assert 'value="yes" checked' in refused.html
+
+
 async def test_to_a_disabled_endpoint_nothing_is_replayed(site: Served) -> None:
     await recorded(site.store)
     await Registry(site.store).disable(CRM.id, "by hand")
