@@ -135,7 +135,10 @@ async def test_the_console_is_announced_with_a_token_that_opens_it_and_only_once
 
 
 def settings_for(store_url: str, **tables: object) -> Settings:
-    return judged({"store": {"url": store_url}, **tables}, {}, where="a test")
+    """With a token of its own: one that is made would be kept where the tests are run."""
+    return judged(
+        {"store": {"url": store_url}, "console": {"token": "a-token-of-the-tests"}, **tables}, {}, where="a test"
+    )
 
 
 async def begun(settings: Settings, *, may_demonstrate: bool = True) -> Beginning:
