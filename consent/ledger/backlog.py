@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal
 
-from consent.ledger.keys import BAND_MS, Keys, event_id, event_place
+from consent.ledger.keys import BAND_MS, CLOCK_SKEW_MS, Keys, event_id, event_place
 from consent.ledger.store import Store
 from consent.ledger.tail import entries_of
 from consent.ledger.wire import Reply, pack
@@ -166,8 +166,9 @@ class Backlog:
         place = event_place(event)
         if place is None or place[0] >= self._store.partitions:
             return []
-        keys = self._store.keys[place[0]]
-        trails = await self._store.reads.ask([pack(("XREVRANGE", name, "+", "-")) for name in keys.trails])
+        keys, recorded_at = self._store.keys[place[0]], int(place[1].partition("-")[0])
+        since = max(recorded_at - CLOCK_SKEW_MS, 0)  # a replica that took over may have a slower clock
+        trails = await self._store.reads.ask([pack(("XREVRANGE", name, "+", since)) for name in keys.trails])
         return _newest_first(keys, trails, of=place[1])
 
 

@@ -79,6 +79,7 @@ class Keys:
         "partials",
         "partition",
         "routed",
+        "told",
         "unheard",
     )
 
@@ -92,13 +93,14 @@ class Keys:
         self.leased = tag + "leased"
         self.unheard = tag + "unheard"
         self.attempts = tag + "attempts"
+        self.told = tag + "told"
         self.failures = tag + "failures"
         self.partials = tag + "partials"
 
     @property
-    def trails(self) -> tuple[str, str]:
-        """Attempts that went well, and those that did not."""
-        return self.attempts, self.failures
+    def trails(self) -> tuple[str, str, str]:
+        """Attempts that went well, those among them that told of an opt-out, and those that did not go well."""
+        return self.attempts, self.told, self.failures
 
     def parts(self, group: str) -> str:
         return f"{self._tag}parts:{group}"

@@ -15,9 +15,9 @@ from consent.ledger.store import Store
 from consent.ledger.wire import Reply, StoreRefused
 from consent.model import EndpointId, Lease, Partition, UnixMs
 
-ATTEMPTS_KEPT, FAILURES_KEPT = 10_000, 5_000
-"""Per partition, for the console. Kept apart: a failing endpoint is tried seldom, and a busy one beside it would have
-displaced what it answered within minutes."""
+ATTEMPTS_KEPT, TOLD_KEPT, FAILURES_KEPT = 10_000, 10_000, 5_000
+"""Per partition, for the console. Kept apart: texts and lists would displace within hours who was told of an opt-out,
+and a busy endpoint within minutes what a failing one answered."""
 _AT_ONCE = 128
 """In one step of the store, which serves nobody else meanwhile."""
 _NOT_OURS = b"-"
@@ -100,8 +100,8 @@ def _by_endpoint(batch: Iterable[Ending]) -> dict[EndpointId, list[Ending]]:
 
 def _told(keys: Keys, batch: Mapping[EndpointId, Sequence[Ending]]) -> tuple[list[str], list[str | bytes | int]]:
     """In the order that lua/settle.lua lists."""
-    named = [keys.leased, keys.next, keys.attempts, keys.failures]
-    arguments: list[str | bytes | int] = [ATTEMPTS_KEPT, FAILURES_KEPT]
+    named = [keys.leased, keys.next, *keys.trails]
+    arguments: list[str | bytes | int] = [ATTEMPTS_KEPT, TOLD_KEPT, FAILURES_KEPT]
     for endpoint, endings in batch.items():
         named += (
             keys.due(endpoint),

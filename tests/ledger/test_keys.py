@@ -49,7 +49,7 @@ def test_all_keys_of_a_partition_lie_in_one_slot_whatever_they_are_named_after(
 ) -> None:
     keys, number, name = Keys(Partition(7)), Msisdn(msisdn), EndpointId(endpoint)
     built = [
-        *(keys.log, keys.origins, keys.routed, keys.next, keys.leased, keys.attempts, keys.failures, keys.partials),
+        *(keys.log, keys.origins, keys.routed, keys.next, keys.leased, *keys.trails, keys.partials),
         keys.parts(group),
         keys.consent(AccountId(account), number),
         keys.optout(AccountId(account), CampaignId(campaign)),

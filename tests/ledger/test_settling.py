@@ -2,15 +2,18 @@
 
 import asyncio
 
+import pytest
+
 from consent.errors import StoreUnavailable
-from consent.ledger import Backlog, Ledger, Queue, Store
+from consent.ledger import Backlog, Ledger, Queue, Replays, Store, settling
 from consent.ledger.backlog import Depth
 from consent.ledger.settling import Settling
-from consent.model import AttemptRecord, EndpointId, Lease, Millis, Msisdn, Partition
+from consent.model import AttemptRecord, Endpoint, EndpointId, Lease, Millis, Msisdn, Partition
 from tests.builders import a_delivery, a_start, a_stop, an_endpoint
 
 CRM, WAREHOUSE = an_endpoint("crm"), an_endpoint("warehouse")
 RECORD = AttemptRecord(number=1, outcome="retry", status=500, took_ms=3, error="http_500", response="oops")
+TOLD = AttemptRecord(number=1, outcome="delivered", status=200, took_ms=3, error="", response="ok")
 FIRST = Partition(0)
 
 
@@ -20,15 +23,20 @@ def numbers(store: Store, count: int) -> list[Msisdn]:
     return [number for number in some if store.keys_of(number).partition == FIRST][:count]
 
 
-async def leased(ledger: Ledger, queue: Queue, msisdns: list[Msisdn], *, events: int = 1) -> list[Lease]:
-    """An opt-out of each, and then an opt-in if two events are asked for; the first one held for both endpoints."""
+async def leased(
+    ledger: Ledger, queue: Queue, msisdns: list[Msisdn], *, events: int = 1, to: tuple[Endpoint, ...] = (CRM, WAREHOUSE)
+) -> list[Lease]:
+    """An opt-out of each, and then an opt-in if two events are asked for; the first one held for each endpoint."""
     for msisdn in msisdns:
         for change in (a_stop(msisdn=msisdn, at=1), a_start(msisdn=msisdn, at=2))[:events]:
             await ledger.apply(change)
+    return await claimed(queue, to=to)
+
+
+async def claimed(queue: Queue, *, to: tuple[Endpoint, ...]) -> list[Lease]:
     (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
-    await queue.fan_out(stretch, [a_delivery(event, to) for event in stretch.events for to in (CRM, WAREHOUSE)])
-    claimed = await queue.claim(FIRST, {CRM.id: 500, WAREHOUSE.id: 500}, token="ours")
-    return list(claimed.leases)
+    await queue.fan_out(stretch, [a_delivery(event, each) for event in stretch.events for each in to])
+    return list((await queue.claim(FIRST, {each.id: 500 for each in to}, token="ours")).leases)
 
 
 async def depths(store: Store) -> dict[EndpointId, Depth]:
@@ -48,6 +56,42 @@ async def test_what_ends_in_one_turn_of_the_loop_is_one_call(store: Store, ledge
     assert await calls(store) - before == 1
     assert await depths(store) == dict.fromkeys((CRM.id, WAREHOUSE.id), Depth(owed=0, in_flight=0, dead=0))
     assert len(await Backlog(store).attempts(of_each=100)) == len(leases) == 80
+
+
+async def test_who_was_told_of_an_opt_out_is_not_displaced_by_what_else_went_well(
+    store: Store, ledger: Ledger, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "ATTEMPTS_KEPT", 100)
+    (stop,) = await leased(ledger, queue, numbers(store, 1), to=(CRM,))
+    await queue.settle(stop, "done", TOLD, wait=Millis(0))
+
+    for change in [a_start(msisdn=msisdn) for msisdn in numbers(store, 251)[1:]]:
+        await ledger.apply(change)
+    others = await claimed(queue, to=(CRM,))
+    await asyncio.gather(*(queue.settle(lease, "done", TOLD, wait=Millis(0)) for lease in others))
+
+    backlog = Backlog(store)
+    assert len(others) == 250
+    assert await backlog.attempts_on(others[0].event_id) == []
+    assert [attempt.record for attempt in await backlog.attempts_on(stop.event_id)] == [TOLD]
+    assert len(await backlog.attempts(of_each=1000)) < 250
+
+
+async def test_what_a_list_or_a_replay_tells_displaces_no_opt_out_that_was_told(
+    store: Store, ledger: Ledger, queue: Queue
+) -> None:
+    (stop,) = await leased(ledger, queue, numbers(store, 1), to=(CRM,))
+    await queue.settle(stop, "done", TOLD, wait=Millis(0))
+    keys = store.keys[FIRST]
+    assert await store.redis.xlen(keys.told) == 1
+
+    assert stop.event is not None
+    assert await Replays(store).queue(CRM.id, [a_delivery(stop.event, CRM)], only_dead=False) == {"queued": 1}
+    (again,) = (await queue.claim(FIRST, {CRM.id: 9}, token="ours")).leases
+    await queue.settle(again, "done", TOLD, wait=Millis(0))
+
+    assert (await store.redis.xlen(keys.told), await store.redis.xlen(keys.attempts)) == (1, 1)
+    assert len(await Backlog(store).attempts_on(stop.event_id)) == 2
 
 
 async def test_what_ends_while_a_call_is_under_way_waits_for_its_answer(

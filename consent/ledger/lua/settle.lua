@@ -1,8 +1,9 @@
 -- settle: end leases of one partition, and say what comes next.
---   KEYS[1] leased zset  [2] next zset  [3] stream of the attempts that went well  [4] of those that did not
+--   KEYS[1] leased zset  [2] next zset  [3] stream of the attempts that went well  [4] of those that told of an opt-out
+--     [5] of those that did not go well
 --   then for each endpoint: due zset, heads hash, unheard zset, dead zset, graves hash, given-up hash, and the lane list
 --     of each of its leases
---   ARGV[1] how many of the ones to keep  [2] and of the others, which shall outlast a flood of the ones
+--   ARGV[1] [2] [3] how many of each of the three to keep, for none shall be displaced by a flood of another
 --   then for each endpoint: its id, how many leases, and for each of these: recipient, lease token, attempt record ('' for
 --     none), and what comes next: 'done' | 'retry' and the wait (ms) | 'release' and the wait (ms) | 'bury', why, and what
 --     to write on the grave
@@ -81,10 +82,11 @@ local function is_over(keys, one, now)
   return true
 end
 
+-- What tells of an opt-out is the proof of it; in a replay, or of a list, it is one of many.
 local function note_attempt(keys, endpoint, one)
-  local well = one.next == 'done'
-  redis.call('XADD', well and keys.attempts or keys.failures, 'MAXLEN', '~', well and keys.attempts_kept or
-    keys.failures_kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient, 'event', one.event, 'record', one.record)
+  local trail = one.next ~= 'done' and keys.failures or one.mark == '1' and keys.told or keys.attempts
+  redis.call('XADD', trail.name, 'MAXLEN', '~', trail.kept, '*', 'endpoint', endpoint, 'msisdn', one.recipient,
+    'event', one.event, 'record', one.record)
 end
 
 local function settle_of(keys, endpoint, leases, answers)
@@ -110,12 +112,15 @@ local function settle_of(keys, endpoint, leases, answers)
 end
 
 local function settle(keys, args)
-  local answers, slot, i = {}, 5, 3
+  local attempts = {name = keys[3], kept = args[1]}
+  local told = {name = keys[4], kept = args[2]}
+  local failures = {name = keys[5], kept = args[3]}
+  local answers, slot, i = {}, 6, 4
   while i <= #args do
     local endpoint, leases = args[i], {}
-    local of = {leased = keys[1], next = keys[2], attempts = keys[3], failures = keys[4], attempts_kept = args[1],
-      failures_kept = args[2], due = keys[slot], heads = keys[slot + 1], unheard = keys[slot + 2],
-      dead = keys[slot + 3], graves = keys[slot + 4], given_up = keys[slot + 5]}
+    local of = {leased = keys[1], next = keys[2], attempts = attempts, told = told, failures = failures,
+      due = keys[slot], heads = keys[slot + 1], unheard = keys[slot + 2], dead = keys[slot + 3],
+      graves = keys[slot + 4], given_up = keys[slot + 5]}
     slot = slot + 6
     for at = i + 2, i + 4 * args[i + 1], 4 do
       answers[#answers + 1] = ''
