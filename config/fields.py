@@ -33,7 +33,7 @@ from consent.model import EventType, Millis
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_CAMPAIGN = re.compile(r"[^\s/:{}\x00-\x1f\x7f]{1,64}")
+_CAMPAIGN = re.compile(r"(?!\.{1,2}\Z)[^\s/:{}\x00-\x1f\x7f]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _WORD = re.compile(r"\S(.{0,62}\S)?")
@@ -190,7 +190,9 @@ PublicUrl = Annotated[str, _passing(wrong_with_public_url), AfterValidator(lambd
 StoreUrl = Annotated[str, _passing(wrong_with_store_url), _WITHOUT_SECRETS]
 ProxyUrl = Annotated[str, _passing(wrong_with_proxy_url), _WITHOUT_SECRETS]
 Id = Annotated[str, _matching(_ID, "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")]
-CampaignKey = Annotated[str, _matching(_CAMPAIGN, "1 to 64 characters without spaces and without / : { }")]
+CampaignKey = Annotated[
+    str, _matching(_CAMPAIGN, "1 to 64 characters without spaces and without / : { }, and not a dot or two")
+]
 Word = Annotated[str, _matching(_WORD, "a word or phrase of 1 to 64 characters")]
 Pack = Annotated[str, _passing(lambda name: "" if name in PACKS else "one of " + ", ".join(PACKS))]
 Rate = Annotated[str, _matching(_RATE, 'a rate, as in "50/s", or "" for no limit')]
@@ -198,6 +200,11 @@ EventPattern = Annotated[
     str, _passing(lambda event: "" if event in _EVENT_PATTERNS else "one of " + ", ".join(sorted(_EVENT_PATTERNS)))
 ]
 Secret = Annotated[SecretStr, BeforeValidator(_without_blanks_around)]
+# RFC 7617: the first colon ends the user name, and the rest would be taken for part of the password.
+ApiKey = Annotated[
+    Secret,
+    _secret(lambda key: ":" not in key, "a key without a colon, which would end it in HTTP Basic"),
+]
 Token = Annotated[SecretStr, _secret(lambda token: bool(_TOKEN.fullmatch(token)), "16 to 128 letters, digits, - or _")]
 SigningSecret = Annotated[
     SecretStr,

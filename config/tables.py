@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from config.durations import milliseconds
 from config.fields import (
+    ApiKey,
     CampaignKey,
     CampaignKeys,
     Count,
@@ -26,7 +27,7 @@ from config.fields import (
     Words,
 )
 from config.sections import CLOSED
-from consent.model import BodyFormat, SignatureMethod
+from consent.model import LONGEST_TITLE, BodyFormat, SignatureMethod
 
 _NOTHING = SecretStr("")
 
@@ -35,7 +36,7 @@ class AccountTable(BaseModel):
     model_config = CLOSED
 
     id: Id
-    api_key: Secret = _NOTHING
+    api_key: ApiKey = _NOTHING
     """Hidden like a secret, because for WXML it is the only credential."""
     api_secret: Secret = _NOTHING
     signature_secret: Secret = _NOTHING
@@ -47,8 +48,8 @@ class CampaignTable(BaseModel):
 
     account: Id
     id: CampaignKey
-    title: str = ""
-    brand: str = ""
+    title: str = Field(default="", max_length=LONGEST_TITLE)
+    brand: str = Field(default="", max_length=LONGEST_TITLE)
     short_code: str = Field(default="", max_length=32)
     keywords: Words = ()
     requires_opt_in: Flag = False

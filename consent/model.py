@@ -112,6 +112,10 @@ class Account:
     signature_method: SignatureMethod = "md5hash"
 
 
+LONGEST_TITLE = 256
+"""Characters of a title or brand: every notification has both."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     account: AccountId

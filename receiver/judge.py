@@ -25,6 +25,7 @@ from consent.keywords import OptIn, OptOut, Other, ReachedCampaigns, Rules, Verd
 from consent.keywords import judge as judge_text
 from consent.model import (
     CONSENT_EVENT,
+    LONGEST_TITLE,
     Actor,
     Campaign,
     CampaignId,
@@ -239,8 +240,8 @@ def _discovered(report: ConsentReported, source: Source) -> Reach:
     new = Campaign(
         account=source.account,
         id=report.campaign,
-        title=report.title,
-        brand=report.brand,
+        title=report.title[:LONGEST_TITLE],
+        brand=report.brand[:LONGEST_TITLE],
         short_code=report.short_code,
         discovered=True,
     )

@@ -81,9 +81,12 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
     [
         ("accounts", {"id": "a/b"}, "expected 1 to 64 letters, digits"),
         ("accounts", {"id": 5}, "expected text in quotes, got 5"),
+        ("accounts", {"api_key": "key:secret"}, "expected a key without a colon, which would end it"),
         ("accounts", {"signature_method": "md4"}, 'expected one of "md5hash"'),
         ("campaigns", {"id": 1116}, "campaigns[0].id: expected text in quotes, got 1116"),
         ("campaigns", {"id": "a b"}, "expected 1 to 64 characters without spaces"),
+        ("campaigns", {"id": ".."}, "and not a dot or two, got"),
+        ("campaigns", {"brand": "b" * 257}, "expected at most 256 characters"),
         ("campaigns", {"short_code": "1" * 33}, "expected at most 32 characters"),
         ("campaigns", {"title": None}, "expected text in quotes"),
         ("sources", {"provider": "nexmoo"}, 'expected one of nexmo, skycore, got "nexmoo"; did you mean "nexmo"?'),

@@ -416,6 +416,12 @@ def test_a_campaign_that_only_the_provider_knows_is_discovered_with_all_it_says(
     assert verdict.changes[0].campaigns == ("soups",)
 
 
+def test_of_an_endless_title_as_much_is_kept_as_may_be_declared() -> None:
+    (new,) = judged(replace(a_decision(campaign="soups"), title="t" * 10_000, brand="b" * 10_000)).discovered
+
+    assert (new.title, new.brand) == ("t" * 256, "b" * 256)
+
+
 def test_an_odd_number_that_the_provider_opted_in_is_passed_on_and_not_opted_in() -> None:
     verdict = judged(replace(a_decision(Status.OPTED_IN, campaign="soups"), msisdn="777"))
     (change,) = verdict.changes
