@@ -67,7 +67,7 @@ async def decide(desk: Desk, wish: Wish, *, now: UnixMs) -> Decided:
         campaign = campaign_meant(directory, account_meant(directory, wish.account).id, wish.campaign)
         outcome = await ledger.apply(_change(wish, campaign, who, now))
         if isinstance(outcome, Declined):
-            raise SelfStopped("she stopped herself: to opt her in again, because she asked for it, say --overrule")
+            raise SelfStopped("she stopped herself: if she asked to be opted in again, overrule it")
         if not isinstance(outcome, Recorded) or outcome.superseded:
             raise Taken("something newer has decided already: is the clock of this machine right?")
         event = await ledger.event(outcome.events[0])

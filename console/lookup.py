@@ -36,7 +36,7 @@ def source_meant(directory: Directory, name: str | None, *, provider: str) -> So
     """Without a name, the only one of this provider."""
     sources = [source for source in sources_of(directory) if source.provider == provider]
     if name is None:
-        return _only(sources, f"{provider} source", source_name, remedy="name one with --source")
+        return _only(sources, f"{provider} source", source_name, remedy="say which source")
     return _named(sources, f"{provider} source", name, source_name)
 
 
@@ -48,7 +48,7 @@ def source_named(directory: Directory, name: str) -> Source:
 def campaign_meant(directory: Directory, account: AccountId, name: str | None) -> Campaign:
     campaigns = directory.campaigns_of(account)
     if name is None:
-        return _only(campaigns, f"{account} campaign", lambda campaign: campaign.id, remedy="name one with --campaign")
+        return _only(campaigns, f"{account} campaign", lambda campaign: campaign.id, remedy="say which campaign")
     if found := directory.campaign(account, CampaignId(name)):
         return found
     raise _unknown(f"{account} campaign", name, [campaign.id for campaign in campaigns])

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from consent.directory import Directory
 from consent.ledger.recent import Recent
 from consent.model import Event, EventType
 from console.desk import Desk
 from console.eventlines import EventLine, line_of
+from console.lookup import account_meant, campaign_meant
 from console.refusals import Unfit
 
 
@@ -30,7 +32,17 @@ async def paged(desk: Desk, asked: Asked, *, after: str, limit: int) -> tuple[li
 
     async with desk.reading() as store:
         page = await Recent(store).page(after=after, limit=limit, wanted=is_wanted)
+        if not page.events and page.next is None:
+            _ensure_known(await desk.registry(store).directory(), asked)
     return [line_of(event, mask_numbers=desk.mask_numbers) for event in page.events], page.next
+
+
+def _ensure_known(directory: Directory, asked: Asked) -> None:
+    """Of a name that nothing was found of: events outlive what they are about, so that is asked only then."""
+    if asked.account is not None:
+        account = account_meant(directory, asked.account)
+        if asked.campaign is not None:
+            campaign_meant(directory, account.id, asked.campaign)
 
 
 def wanted(patterns: Sequence[str]) -> frozenset[EventType]:

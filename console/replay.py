@@ -123,7 +123,7 @@ async def _endpoint(store: Store, desk: Desk, order: Order) -> Endpoint:
             f"first `consent-relay endpoint enable {endpoint.id}`"
         )
     if order.types and not types_of(order.types):
-        raise Unfit(f"--type: no event is of type {' or '.join(order.types)}; there are {', '.join(EventType)}")
+        raise Unfit(f"no event is of type {' or '.join(order.types)}; there are {', '.join(EventType)}")
     return endpoint
 
 

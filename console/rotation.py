@@ -25,7 +25,7 @@ def rotated(endpoint: Endpoint, new_secret: str, *, now: UnixMs, grace: Millis) 
     if len(still_active) >= MOST_SECRETS:
         raise Taken(
             f"{endpoint.id} signs with {len(still_active)} secrets already, and may with {MOST_SECRETS}: "
-            "wait until one ends (`endpoint show` says when), or end them all with --grace 0s"
+            "wait until one ends (`endpoint show` says when), or end them all at once with a grace of 0s"
         )
     return replace(
         endpoint,

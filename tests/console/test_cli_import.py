@@ -124,7 +124,7 @@ def test_many_bad_lines_are_counted_and_the_first_ones_shown(cli: CommandLine, t
         (
             "msisdn\n1\n",
             ["--status", "opted_out"],
-            "more than one acme campaign, so name one with --campaign: 1116, 1117",
+            "more than one acme campaign, so say which campaign: 1116, 1117",
         ),
         ("msisdn\n1\n", ["--campaign", "1116"], "say --status"),
         ("16502426055\n", ["--campaign", "1116"], "say --status"),

@@ -58,7 +58,7 @@ def test_there_are_never_more_than_ten_and_the_remedy_is_told() -> None:
         endpoint = rotated(endpoint, f"secret {n}", now=NOON, grace=DAY)
     assert len(signing(endpoint, NOON)) == MOST_SECRETS
 
-    with pytest.raises(Taken, match="--grace 0s") as refused:
+    with pytest.raises(Taken, match="a grace of 0s") as refused:
         rotated(endpoint, "one more", now=NOON, grace=DAY)
 
     assert "secret 8" not in str(refused.value)

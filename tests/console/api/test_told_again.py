@@ -38,19 +38,30 @@ async def test_events_are_listed_newest_first_and_page_by_page(console: Served, 
 @pytest.mark.parametrize(
     ("query", "count"),
     [
-        ("type=consent.opted_out", 2),
-        ("type=consent.opted_out&type=consent.opted_in", 3),
+        ("type=consent.opted_out", 3),
+        ("type=consent.opted_out&type=consent.opted_in", 4),
         ("type=message.*", 0),
         ("account=acme&campaign=1116", 3),
-        ("account=other", 0),
+        ("account=former&campaign=1116", 1),
         ("campaign=9", 0),
     ],
 )
 async def test_events_are_filtered(console: Served, events: list[EventId], query: str, count: int) -> None:
+    await Ledger(console.store).apply(a_stop(account="former", msisdn=NUMBERED))
+
     answer = await console.get(f"/events?{query}", token=await masking(console))
 
     assert len(answer.json["items"]) == count
     assert ANN not in answer.text
+
+
+@pytest.mark.parametrize(("query", "named"), [("account=acm", "acme"), ("account=acme&campaign=111", "1116")])
+async def test_events_of_what_never_was_are_not_said_to_be_none(
+    console: Served, events: list[EventId], query: str, named: str
+) -> None:
+    answer = await console.get(f"/events?{query}")
+
+    assert (answer.status, named in answer.json["detail"]) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["type=nothing", "after=nothing"])
