@@ -145,9 +145,9 @@ class Attempts:
         _tell(lease, lease.event, endpoint, attempted, step, now, outcome=word)
         return Attempt(step, attempted)
 
-    async def release(self, lease: Lease, wait: Millis) -> None:
-        """Give a delivery back untried."""
-        await self._queue.settle(lease, "release", None, wait=wait)
+    async def release(self, lease: Lease, wait: Millis) -> bool:
+        """Give a delivery back untried. False where it had been settled, or another has it."""
+        return await self._queue.settle(lease, "release", None, wait=wait) is not None
 
     async def settle(self, lease: Lease, attempt: Attempt) -> Settled | None:
         """Record what follows. Returns when the lane's next delivery is due, in the store's time."""

@@ -230,7 +230,7 @@ class Delivering:
             *(self._attempts.release(holding.lease, Millis(0)) for holding in held), return_exceptions=True
         )
         failed = sum(isinstance(one, ConsentError) for one in released)
-        log.warning("deliveries.released", count=len(held) - failed, left_to_their_leases=failed)
+        log.warning("deliveries.released", count=released.count(True), left_to_their_leases=failed)
 
     def _rest(self, now: UnixMs) -> int:
         """Where there is no room for anybody, it does not matter what becomes due."""

@@ -332,6 +332,28 @@ async def test_what_was_not_begun_is_given_back_at_once(
     assert await states(backlog, crm) == ["due", "due"]
 
 
+async def test_what_waits_to_be_settled_while_the_store_hangs_is_ended_once(
+    build: Build, order: Order, sink: Sink, queue: Queue, store: Store, backlog: Backlog, crm: Endpoint
+) -> None:
+    """Delivered, its end not yet written down when the grace is over: then it is given back, too."""
+    delivering = build()
+    await order(10)
+    sink.may_answer.set()
+    await turn(delivering)
+    await store.redis.client_pause(1500, all=True)
+
+    with capture_logs() as logs:
+        await delivering.drain(0.5)
+
+    released = sum(line["count"] for line in logs if line["event"] == "deliveries.released")
+    assert released == len(await backlog.owed(crm.id))
+    for keys in store.keys:
+        due = {member.decode() for member in await store.redis.zrange(keys.due(crm.id), 0, -1)}
+        assert due == {name.decode() for name in await store.redis.hkeys(keys.heads(crm.id))}
+        await queue.claim(keys.partition, {crm.id: 10}, token="next")
+    assert set(await states(backlog, crm)) <= {"in_flight"}
+
+
 async def test_a_dispatcher_with_nothing_in_flight_drains_at_once(build: Build) -> None:
     await build().drain(60)
 

@@ -67,6 +67,21 @@ async def test_what_one_holds_no_other_can_claim(queue: Queue, route: Route) -> 
     assert await claim(queue, token="theirs") == []
 
 
+async def test_who_is_due_and_owed_nothing_keeps_no_other_from_being_claimed(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    (event,) = await route(a_stop(), to=(WAREHOUSE.id,))
+    keys = store.keys_of(ANN)
+    await store.redis.zadd(keys.due(CRM.id), {ANN: 1})
+    await store.redis.zadd(keys.next, {CRM.id: 1})
+
+    claimed = await queue.claim(keys.partition, {WAREHOUSE.id: 5, CRM.id: 5}, token="mine")
+
+    assert [lease.event_id for lease in claimed.leases] == [event.id]
+    assert claimed.due[CRM.id] == (None, None)
+    assert not await store.redis.exists(keys.due(CRM.id), keys.heads(CRM.id))
+
+
 async def test_the_second_event_of_a_number_waits_for_the_first(queue: Queue, route: Route) -> None:
     first, second = await route(a_start(at=NOON), a_stop(at=NOON + 1))
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from consent.errors import StoreUnavailable
-from consent.ledger import Backlog, Ledger, Queue, Replays, Store, settling
+from consent.ledger import Backlog, Ledger, Queue, Replays, Store, Verdict, settling
 from consent.ledger.backlog import Depth
 from consent.ledger.settling import Settling
 from consent.model import AttemptRecord, Endpoint, EndpointId, Lease, Millis, Msisdn, Partition
@@ -107,6 +107,26 @@ async def test_what_ends_while_a_call_is_under_way_waits_for_its_answer(
 
     assert ending.done()
     assert await calls(store) - before == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"), [("done", None), ("retry", ("due", 1)), ("bury", ("dead", 1)), ("release", ("due", 0))]
+)
+async def test_a_lease_that_is_ended_twice_in_one_call_is_ended_as_was_said_first(
+    store: Store, ledger: Ledger, queue: Queue, verdict: Verdict, state: tuple[str, int] | None
+) -> None:
+    (lease,) = await leased(ledger, queue, numbers(store, 1), to=(CRM,))
+
+    first, second = await asyncio.gather(
+        queue.settle(lease, verdict, RECORD, wait=Millis(3_600_000)),
+        queue.settle(lease, "release", None, wait=Millis(0)),
+    )
+
+    backlog, keys = Backlog(store), store.keys[FIRST]
+    assert (first is None, second) == (False, None)
+    assert [(one.state, one.attempts) for one in await backlog.owed(CRM.id)] == ([state] if state else [])
+    assert await store.redis.zcard(keys.due(CRM.id)) == await store.redis.hlen(keys.heads(CRM.id))
+    assert not (await queue.claim(FIRST, {CRM.id: 5}, token="next")).leases
 
 
 async def test_more_than_the_store_is_to_do_in_one_step_goes_in_several(

@@ -24,19 +24,23 @@ local function ready(due, now, limit, retries, order)
   return found
 end
 
--- All of them at once: a command costs the store more than what it does for one recipient.
+-- All of them at once: a command costs the store more than what it does for one recipient. Who is due and has no head is
+-- owed nothing: such a one is forgotten, or nobody could claim what is due beside it.
 local function take(keys, due, heads, endpoint, recipients, now, args, claimed)
   if #recipients == 0 then return end
   local expires, held, leased = now + tonumber(args[1]), {}, {}
   for i, text in ipairs(redis.call('HMGET', heads, unpack(recipients))) do
     local taken, recipient = parse_head(text), recipients[i]
-    held[#held + 1], held[#held + 2] = recipient, head(taken, args[2])
-    leased[#leased + 1], leased[#leased + 2] = expires, endpoint .. '\31' .. recipient
-    local entry = redis.call('XRANGE', keys[3], taken.event, taken.event)
-    local fields = entry[1] and entry[1][2] or {}
-    claimed[#claimed + 1] = {endpoint, recipient, taken.event, taken.attempts, fields, REPLAYED[taken.mark] and 1}
+    if taken then
+      held[#held + 1], held[#held + 2] = recipient, head(taken, args[2])
+      leased[#leased + 1], leased[#leased + 2] = expires, endpoint .. '\31' .. recipient
+      local entry = redis.call('XRANGE', keys[3], taken.event, taken.event)
+      local fields = entry[1] and entry[1][2] or {}
+      claimed[#claimed + 1] = {endpoint, recipient, taken.event, taken.attempts, fields, REPLAYED[taken.mark] and 1}
+    end
   end
   redis.call('ZREM', due, unpack(recipients))
+  if #held == 0 then return end
   redis.call('HSET', heads, unpack(held))
   redis.call('ZADD', keys[2], unpack(leased))
 end

@@ -89,14 +89,16 @@ local function note_attempt(keys, endpoint, one)
     'event', one.event, 'record', one.record)
 end
 
+-- A lease may be ended twice in one call: whoever stops cancels what waits to be settled, and gives the lease back.
 local function settle_of(keys, endpoint, leases, answers)
-  local recipients, ended, left, now = {}, {}, {}, now_ms()
+  local recipients, ended, is_ended, left, now = {}, {}, {}, {}, now_ms()
   for i, one in ipairs(leases) do recipients[i] = one.recipient end
   for i, text in ipairs(redis.call('HMGET', keys.heads, unpack(recipients))) do
     local one, held = leases[i], parse_head(text)
-    if not held or held.token ~= one.token then
+    if not held or held.token ~= one.token or is_ended[one.recipient] then
       answers[one.place] = '-'
     else
+      is_ended[one.recipient] = true
       one.event, one.attempts, one.mark, one.hurry = held.event, held.attempts, held.mark, held.hurry
       ended[#ended + 1] = endpoint .. '\31' .. one.recipient
       if one.record ~= '' then note_attempt(keys, endpoint, one) end
