@@ -143,7 +143,7 @@ class Replays:
         arguments: list[str] = [endpoint, "dead" if only_dead else "any"]
         for place, delivery in owed:
             named.append(keys.lane(endpoint, delivery.msisdn))
-            arguments += [delivery.msisdn, place, "1" if delivery.is_opt_out else "0"]
+            arguments += [delivery.msisdn, place, "1" if delivery.is_urgent else "0"]
         return Counter(word.decode() for word in await self._store.commit.call("replay", named, arguments))
 
     async def _routed(self, until: Mark) -> dict[Partition, Mark]:

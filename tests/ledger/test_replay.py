@@ -1,12 +1,13 @@
 """What is told again goes behind what waits, once, and bears a mark; the log is read to an instant, and no further."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from consent.ledger import Backlog, Ledger, Mark, Passage, Queue, Replays, Store
-from consent.model import Change, Event, EventId, Lease, Millis, Msisdn, Partition, Recorded, UnixMs
-from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event
+from consent.model import LIST, Change, Event, EventId, Lease, Millis, Msisdn, Partition, Recorded, UnixMs
+from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event, an_origin
 
 CRM = an_endpoint("crm")
 NOW = Millis(0)
@@ -171,6 +172,22 @@ async def test_what_was_given_up_while_its_replay_waited_is_dead_no_more_once_th
     assert [lease.event for lease in await drained(queue)] == [start, stop]
     assert await Backlog(store).dead(CRM.id) == []
     assert await store.redis.hlen(store.keys_of(ANN).graves(CRM.id)) == 0
+
+
+async def test_nobody_is_unheard_because_of_a_list_that_was_given_up_and_is_replayed(
+    queue: Queue, replays: Replays, ledger: Ledger, store: Store
+) -> None:
+    """A list is never overdue: what waits since it was imported would hide who waits since she texted STOP."""
+    await ledger.apply(a_stop(origin=replace(an_origin(), provider=LIST)))
+    (stretch,) = await queue.unrouted(await queue.cursors(), block=Millis(1))
+    owed = [a_delivery(event, CRM) for event in stretch.events]
+    await queue.fan_out(stretch, owed)
+    await bury(queue)
+
+    assert await replays.queue(CRM.id, owed, only_dead=True) == {"queued": 1}
+
+    assert await queue.oldest_unheard(stretch.partition, [CRM.id]) == {}
+    assert [lease.is_replay for lease in await drained(queue)] == [True]
 
 
 async def test_first_attempts_go_before_any_replay_but_replayed_opt_outs_before_other_replays(

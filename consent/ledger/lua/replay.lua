@@ -3,7 +3,7 @@
 --   of the endpoint: [3] due zset  [4] heads hash  [5] unheard zset  [6] dead zset  [7] graves hash
 --   then for each delivery: lane list
 --   ARGV[1] endpoint  [2] 'dead' to queue those alone that were given up, else 'any'
---   then for each delivery, in the order of the log: recipient, event id, '1' if it is an opt-out
+--   then for each delivery, in the order of the log: recipient, event id, '1' if it is an opt-out, and not of a list
 --   returns for each delivery 'queued' | 'waiting' (in its place already) | 'not_dead'
 -- Why "in its place": a newer event that waits already goes out again behind the older ones that are replayed now, or
 -- these would have the last word.
@@ -25,14 +25,14 @@ local function events_in_place(held, waiting)
   return found
 end
 
-local function replay_one(lane, args, recipient, event, is_opt_out, now)
+local function replay_one(lane, args, recipient, event, is_urgent, now)
   if args[2] == 'dead' and not redis.call('ZSCORE', lane.dead, event) then return 'not_dead' end
   if lane.in_place[event] then return 'waiting' end
   lane.in_place = {} -- whatever waits now has something older behind it than what comes next
-  join_lane(lane, args[1], recipient, event, is_opt_out and 'R' or 'r', now)
+  join_lane(lane, args[1], recipient, event, is_urgent and 'R' or 'r', now)
   if redis.call('ZREM', lane.dead, event) == 1 then
     redis.call('HDEL', lane.graves, event)
-    if is_opt_out then keep_unheard(lane, args[1], event) end
+    if is_urgent then keep_unheard(lane, args[1], event) end
   end
   return 'queued'
 end
