@@ -16,7 +16,6 @@ from console.progress import Shown
 from console.refusals import NoSuch
 from dispatcher.routing import route
 
-_DEEPEST = 100_000
 _ON_THEIR_WAY = {"hastened", "revived"}
 
 
@@ -133,8 +132,8 @@ async def retry_dead(desk: Desk, name: str, *, show: Shown = _unseen) -> list[Re
     async with desk.writing() as store:
         (endpoint,) = await _endpoints(store, desk, name)
         results = []
-        for owed in reversed(await Backlog(store).dead(endpoint.id, limit=_DEEPEST)):
-            results.append(await retried(store, endpoint, owed.event))
+        for event in await Backlog(store).dead_in_order(endpoint.id):
+            results.append(await retried(store, endpoint, event))
             show(len(results), numbers=len(results))
         await desk.note(store, "deliveries.dead_retried", endpoint.id, count=len(results))
     return results

@@ -94,14 +94,14 @@ class Arrears:
         # Few lanes come in one answer, however many were asked for. A step of a longer scan is not to be torn apart:
         # once lanes have gone, the same step reaches further, to others that were never shown.
         is_all = not here.scan and not int(scan)
-        lanes = sorted((_digest(msisdn), msisdn, head) for msisdn, head in heads.items())
+        lanes = sorted((_digest(msisdn), msisdn) for msisdn in heads)
         found: list[Owed] = []
-        for digest, msisdn, head in lanes:
+        for digest, msisdn in lanes:
             if digest <= here.last:
                 continue
             if is_all and len(found) >= limit:
                 return found, here
-            lane = await self._backlog.lane(keys, endpoint, Msisdn(msisdn.decode()), head.decode())
+            lane = await self._backlog.lane(keys, endpoint, Msisdn(msisdn.decode()))
             found += [owed for owed in lane if owed.state in states]
             here = here._replace(last=digest)
         return found, here._replace(scan=int(scan), last="") if int(scan) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal
 
-from consent.ledger.keys import BAND_MS, CLOCK_SKEW_MS, Keys, event_id, event_place
+from consent.ledger.keys import BAND_MS, CLOCK_SKEW_MS, Keys, event_id, event_place, log_order
 from consent.ledger.store import Store
 from consent.ledger.tail import entries_of
 from consent.ledger.wire import Reply, pack
@@ -60,8 +60,8 @@ class Backlog:
         """What an endpoint is owed, dead ones last."""
         found: list[Owed] = []
         for keys in self._store.keys:
-            async for name, head in self._store.redis.hscan_iter(keys.heads(endpoint), count=_PAGE):
-                found += await self.lane(keys, endpoint, Msisdn(name.decode()), head.decode())
+            async for name, _ in self._store.redis.hscan_iter(keys.heads(endpoint), count=_PAGE):
+                found += await self.lane(keys, endpoint, Msisdn(name.decode()))
                 if len(found) >= limit:
                     return found[:limit]
         return [*found, *await self.dead(endpoint, limit=limit - len(found))]
@@ -69,20 +69,25 @@ class Backlog:
     async def one(self, endpoint: EndpointId, event: EventId, msisdn: Msisdn) -> Owed | None:
         """What has become of one delivery, unless it arrived or never was: without reading all others."""
         keys = self._store.keys_of(msisdn)
-        if head := await self._store.redis.hget(keys.heads(endpoint), msisdn):
-            lane = await self.lane(keys, endpoint, msisdn, head.decode())
-            if waiting := next((owed for owed in lane if owed.event == event), None):
-                return waiting
+        lane = await self.lane(keys, endpoint, msisdn)
+        if waiting := next((owed for owed in lane if owed.event == event), None):
+            return waiting
         place = event_place(event)
         if place is None or await self._store.redis.zscore(keys.dead(endpoint), place[1]) is None:
             return None
         return buried(endpoint, event, await self._store.redis.hget(keys.graves(endpoint), place[1]))
 
-    async def lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn, head: str) -> list[Owed]:
-        """All that one number is owed by one endpoint: its head, and what waits behind it."""
-        place, attempts, mark, token = head.split(" ")
-        score = await self._store.redis.zscore(keys.due(endpoint), msisdn)
-        behind = await self._store.redis.lrange(keys.lane(endpoint, msisdn), 0, _PAGE)
+    async def lane(self, keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> list[Owed]:
+        """All that one endpoint is owed about one number: its head, and what waits behind it. At one moment, for what
+        waits becomes the head."""
+        head, score, behind = await self._store.at_one_moment(
+            pack(("HGET", keys.heads(endpoint), msisdn)),
+            pack(("ZSCORE", keys.due(endpoint), msisdn)),
+            pack(("LRANGE", keys.lane(endpoint, msisdn), 0, -1)),
+        )
+        if head is None:
+            return []
+        place, attempts, mark, token = head.decode().split(" ")
         due_at = None if score is None else UnixMs(int(score) % BAND_MS)
         first = Owed(
             endpoint=endpoint,
@@ -120,6 +125,14 @@ class Backlog:
                 buried(endpoint, event_id(keys.partition, place.decode()), grave)
                 for place, grave in zip(places, graves, strict=True)
             ]
+        return found
+
+    async def dead_in_order(self, endpoint: EndpointId) -> list[EventId]:
+        """Given up, of each number the oldest first, whenever that was given up."""
+        found: list[EventId] = []
+        for keys in self._store.keys:
+            places = [place.decode() for place in await self._store.redis.zrange(keys.dead(endpoint), 0, -1)]
+            found += [event_id(keys.partition, place) for place in sorted(places, key=log_order)]
         return found
 
     async def depths(self, endpoints: Iterable[EndpointId]) -> dict[EndpointId, Depth]:

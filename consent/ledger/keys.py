@@ -174,6 +174,12 @@ def event_place(event: EventId) -> tuple[Partition, str] | None:
     return (Partition(int(found[1])), f"{found[2]}-{found[3]}") if found else None
 
 
+def log_order(place: str) -> tuple[int, int]:
+    """Of a place in a log, to be compared."""
+    ms, _, counter = place.partition("-")
+    return int(ms), int(counter)
+
+
 def place_in_log(event: EventId) -> str:
     """Of what is one: ValueError for anything else."""
     place = event_place(event)

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import orjson
 
-from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place, place_in_log
+from consent.ledger.keys import SEPARATOR, Keys, event_id, event_place, log_order, place_in_log
 from consent.ledger.schedule import Claimed, Due, Look, Order, Routed, Settled, Stretch, Verdict
 from consent.ledger.settling import Settling
 from consent.ledger.state import event_of, events_of
@@ -75,7 +75,7 @@ class Queue:
         if place is None or place[0] >= self._store.partitions:
             return False
         routed = await self._store.redis.get(self._store.keys[place[0]].routed)
-        return routed is not None and _in_order(place[1]) <= _in_order(routed.decode())
+        return routed is not None and log_order(place[1]) <= log_order(routed.decode())
 
     async def unrouted(self, cursors: Mapping[Partition, str], *, block: Millis) -> list[Stretch]:
         """What was logged past the cursors; waits up to `block` for something, then returns an empty list."""
@@ -315,12 +315,6 @@ def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: 
 
 def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, str, str, str]:
     return keys.due(endpoint), keys.heads(endpoint), keys.lane(endpoint, msisdn), keys.unheard_by(endpoint)
-
-
-def _in_order(place: str) -> tuple[int, int]:
-    """Of a place in a log, to be compared."""
-    ms, _, number = place.partition("-")
-    return int(ms), int(number)
 
 
 def _mark(is_opt_out: bool, is_listed: bool) -> str:

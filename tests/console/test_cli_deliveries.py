@@ -65,6 +65,20 @@ def test_what_was_given_up_is_listed_and_comes_back(cli: CommandLine, events: li
     assert cli.json("deliveries", "list", "--dead") == []
 
 
+def test_what_was_given_up_comes_back_in_the_order_of_the_log(cli: CommandLine, events: list[EventId]) -> None:
+    """Not in that of giving up: an older event that was tried once more would be what the endpoint hears last."""
+    stop, start, _ = events
+    for _ in (stop, start):
+        cli.in_store(lambda store: bury(store, ANN))
+    cli.run("deliveries", "retry", stop, "--endpoint", "crm")
+    cli.in_store(lambda store: bury(store, ANN))
+
+    retried = cli.json("deliveries", "retry", "--dead", "--endpoint", "crm")
+
+    assert [(each["event_id"], each["result"]) for each in retried] == [(stop, "revived"), (start, "revived")]
+    assert {("acme/crm", stop, "due"), ("acme/crm", start, "behind")} <= states(cli.json("deliveries", "list"))
+
+
 def test_one_event_is_retried_at_all_who_are_owed_it(cli: CommandLine, events: list[EventId]) -> None:
     assert {(each["endpoint"], each["result"]) for each in cli.json("deliveries", "retry", events[1])} == {
         ("acme/crm", "behind"),

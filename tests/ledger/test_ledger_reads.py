@@ -41,8 +41,9 @@ async def recorded(ledger: Ledger, change: object) -> Event:
 
 
 async def routed(queue: Queue) -> None:
-    for stretch in await queue.unrouted(await queue.cursors(), block=Millis(1)):
-        await queue.fan_out(stretch, [a_delivery(event, CRM) for event in stretch.events])
+    while stretches := await queue.unrouted(await queue.cursors(), block=Millis(1)):
+        for stretch in stretches:
+            await queue.fan_out(stretch, [a_delivery(event, CRM) for event in stretch.events])
 
 
 # ── states ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +82,45 @@ async def test_the_state_of_an_odd_number_says_so(ledger: Ledger) -> None:
 
     assert state is not None
     assert state.is_odd
+
+
+async def test_all_that_waits_behind_a_number_is_told(
+    store: Store, ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    last = None
+    for n in range(510):
+        last = await recorded(ledger, (a_stop if n % 2 else a_start)(msisdn=ANN, at=NOON + n))
+    await routed(queue)
+    assert last is not None
+
+    waiting = await backlog.one(CRM.id, last.id, ANN)
+
+    assert waiting is not None
+    assert (waiting.state, len(await backlog.owed(CRM.id, limit=1000))) == ("behind", 510)
+
+
+async def test_what_waits_is_never_between_two_places(
+    store: Store, ledger: Ledger, queue: Queue, backlog: Backlog
+) -> None:
+    """As its predecessor is settled it leaves the list for the head."""
+    partition = store.keys_of(ANN).partition
+    for n in range(60):
+        await recorded(ledger, (a_stop if n % 2 else a_start)(msisdn=ANN, at=NOON + n))
+    last = await recorded(ledger, a_start(msisdn=ANN, at=NOON + 100))
+    await routed(queue)
+
+    async def settle_all_but_the_last() -> None:
+        for _ in range(60):
+            (lease,) = (await queue.claim(partition, {CRM.id: 1}, token="mine")).leases
+            await queue.settle(lease, "done", None, wait=Millis(0))
+
+    settling, seen = asyncio.create_task(settle_all_but_the_last()), []
+    while not settling.done():
+        seen.append(await backlog.one(CRM.id, last.id, ANN))
+    await settling
+
+    assert len(seen) > 10
+    assert None not in seen
 
 
 # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
