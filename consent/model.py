@@ -98,6 +98,9 @@ class Condition(Word):
     """A YES counts only as the answer to a double opt-in; otherwise it is an ordinary text."""
     UNLESS_SELF_STOPPED = "unless_self_stopped"
     """WXML `subscribe`: who stopped herself is not re-subscribed by the account (E904)."""
+    YIELDING = "yielding"
+    """An opt-in by the account that a provider reports: on the record in any case, but her own STOP outweighs it,
+    whatever the instants of the two."""
 
 
 # ── the registry ────────────────────────────────────────────────────────────────────────────────────────────────────

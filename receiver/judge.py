@@ -8,7 +8,7 @@
              a hint          of the provider's: its opt-out is one of ours; its opt-in needs a word of ours as well
     part     held until its siblings are there, then judged as one text
     receipt  passed on
-    decided  by the provider already: in or out of the campaign it names
+    decided  by the provider already: in or out of the campaign it names; in by the account, not against her own STOP
 
 What nobody registered is discovered, not lost. An odd number is opted out like any other, but never opted in.
 Pure: the caller brings the registry, the rules and the time, and carries out what is judged.
@@ -233,7 +233,10 @@ def _decided(report: ConsentReported, who: Recipient, source: Source, directory:
 @lru_cache(maxsize=4096)
 def _of_campaign(campaign: CampaignId, status: Status, actor: Actor, via: Via, source: Source) -> _Ruling:
     origin = Origin(actor=actor, via=via, source=source.id, provider=source.provider)
-    return _Ruling(type=CONSENT_EVENT[status], status=status, origin=origin, reach=Reach((campaign,)))
+    is_hers = actor is Actor.RECIPIENT or status is Status.OPTED_OUT
+    condition = Condition.ALWAYS if is_hers else Condition.YIELDING
+    type_, reach = CONSENT_EVENT[status], Reach((campaign,))
+    return _Ruling(type=type_, status=status, condition=condition, origin=origin, reach=reach)
 
 
 def _discovered(report: ConsentReported, source: Source) -> Reach:

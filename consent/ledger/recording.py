@@ -11,6 +11,7 @@ from consent.ledger.state import (
     CONFIRMED_PENDING,
     STATUS_LETTER,
     YIELDING_ACCOUNT,
+    YIELDING_OPERATOR,
     YIELDING_RECIPIENT,
     pack_origin,
     told,
@@ -20,9 +21,16 @@ from consent.model import Actor, Applied, Change, Condition, Declined, Duplicate
 
 _SEEN_FOR_MS = 2 * SEEN_SLICE_MS
 _NO_STATUS = "-"
-_CONDITION_LETTER = {Condition.ALWAYS: "a", Condition.IF_PENDING: "p", Condition.UNLESS_SELF_STOPPED: "u"}
+_CONDITION_LETTER = {
+    Condition.ALWAYS: "a",
+    Condition.IF_PENDING: "p",
+    Condition.UNLESS_SELF_STOPPED: "u",
+    Condition.YIELDING: "y",
+}
 _YIELDING = {
     (Condition.UNLESS_SELF_STOPPED, Actor.ACCOUNT): YIELDING_ACCOUNT,
+    (Condition.YIELDING, Actor.ACCOUNT): YIELDING_ACCOUNT,
+    (Condition.YIELDING, Actor.OPERATOR): YIELDING_OPERATOR,
     (Condition.IF_PENDING, Actor.RECIPIENT): YIELDING_RECIPIENT,
 }
 _HEAD = Struct(">BHH3sQQQQ")

@@ -27,6 +27,8 @@ CONFIRMED_PENDING = "q"
 ACTOR_LETTER = {Actor.RECIPIENT: "r", Actor.ACCOUNT: "a", Actor.OPERATOR: "o", Actor.IMPORT: "i"}
 YIELDING_ACCOUNT = "A"
 """The account, by what would have been refused if a STOP of hers had been known."""
+YIELDING_OPERATOR = "O"
+"""A person at the provider's console, likewise."""
 YIELDING_RECIPIENT = "R"
 """She herself, by an answer to a question that a STOP of hers would have made void."""
 _STATUS = {
@@ -36,6 +38,7 @@ _STATUS = {
 _ACTOR = {
     **{letter.encode(): actor for actor, letter in ACTOR_LETTER.items()},
     YIELDING_ACCOUNT.encode(): Actor.ACCOUNT,
+    YIELDING_OPERATOR.encode(): Actor.OPERATOR,
     YIELDING_RECIPIENT.encode(): Actor.RECIPIENT,
 }
 _ACTORS = {letter: actor for actor, letter in ACTOR_LETTER.items()}

@@ -183,6 +183,37 @@ async def test_whom_the_account_took_out_it_may_take_in_again(ledger: Ledger) ->
     assert await status_of(ledger) is Status.OPTED_IN
 
 
+@pytest.mark.parametrize("actor", [Actor.ACCOUNT, Actor.OPERATOR])
+@pytest.mark.parametrize("is_stop_first", [True, False])
+async def test_what_a_provider_opted_in_for_the_account_is_recorded_and_yields_to_her_stop(
+    ledger: Ledger, actor: Actor, is_stop_first: bool
+) -> None:
+    """Whichever comes first, and whichever was said first."""
+    stop = a_stop(at=NOON)
+    start = a_start(at=NOON + 1000, origin=an_origin(actor), condition=Condition.YIELDING)
+    for change in (stop, start) if is_stop_first else (start, stop):
+        await ledger.apply(change)
+
+    state, events = await ledger.state(ACME, ALERTS, ANN), await ledger.history(ACME, ANN)
+    assert state is not None
+    assert (state.status, state.actor, state.decides_at) == (Status.OPTED_OUT, Actor.RECIPIENT, stop.decides_at)
+    assert [(event.type, event.superseded) for event in events if event.type is EventType.OPTED_IN] == [
+        (EventType.OPTED_IN, is_stop_first)
+    ]
+    assert len(events) == 2
+
+
+@pytest.mark.parametrize("actor", [Actor.ACCOUNT, Actor.OPERATOR, Actor.IMPORT])
+async def test_whom_the_account_took_out_a_provider_may_report_in_again(ledger: Ledger, actor: Actor) -> None:
+    await ledger.apply(a_stop(at=NOON, origin=an_origin(actor)))
+
+    await ledger.apply(a_start(at=NOON + 1000, origin=an_origin(actor), condition=Condition.YIELDING))
+
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.actor) == (Status.OPTED_IN, actor)
+
+
 @pytest.mark.parametrize("own_stop_at", [NOON, NOON + 2000])
 async def test_her_own_stop_stays_her_own_whoever_repeats_it(ledger: Ledger, own_stop_at: int) -> None:
     own = a_stop(at=own_stop_at)

@@ -80,6 +80,12 @@ changes = st.builds(
     is_tied=st.booleans(),
     is_listed=st.booleans(),
 )
+REFUSABLE = {
+    (Condition.UNLESS_SELF_STOPPED, Actor.ACCOUNT),
+    (Condition.YIELDING, Actor.ACCOUNT),
+    (Condition.YIELDING, Actor.OPERATOR),
+}
+"""Opt-ins that would not have come about had a STOP of hers been known."""
 
 
 @dataclass
@@ -165,6 +171,9 @@ class Known:
         return Status.OPTED_OUT if self.is_out else Status.UNKNOWN
 
     def outweighs(self, change: Change) -> bool:
+        is_her_stop = self.status is Status.OPTED_OUT and self.is_hers
+        if change.condition is Condition.YIELDING and is_her_stop and change.status is not Status.OPTED_OUT:
+            return True
         if change.status is Status.OPTED_OUT and (self.status is Status.PENDING or self.yields_to(change)):
             return False
         is_beaten = self.status is Status.OPTED_OUT is not change.status
@@ -199,7 +208,7 @@ def decided(change: Change, before: Known | None) -> tuple[Known | None, list[st
     previous = before.status_at(at) if before else Status.UNKNOWN
     status = change.status
     assert status is not None
-    is_refusable = change.condition is Condition.UNLESS_SELF_STOPPED and change.origin.actor is Actor.ACCOUNT
+    is_refusable = (change.condition, change.origin.actor) in REFUSABLE
     is_answer = change.condition is Condition.IF_PENDING and is_hers
     is_yielding = is_refusable or is_answer or change.origin.actor is Actor.IMPORT
     affirmed = before if is_refusable and previous is Status.OPTED_IN else None

@@ -397,7 +397,14 @@ def test_what_the_provider_decided_is_recorded_as_it_says(status: Status, type_:
 
     assert (change.type, change.status, change.campaigns) == (type_, status, ("pizza",))
     assert (change.origin.actor, change.origin.via) == (Actor.OPERATOR, Via.MANAGER)
+    assert change.condition is (Condition.YIELDING if status is Status.OPTED_IN else Condition.ALWAYS)
     assert verdict.discovered == ()
+
+
+def test_what_she_decided_at_the_provider_yields_to_nothing() -> None:
+    (change,) = judged(replace(a_decision(Status.OPTED_IN), actor=Actor.RECIPIENT)).changes
+
+    assert change.condition is Condition.ALWAYS
 
 
 def test_a_campaign_that_only_the_provider_knows_is_discovered_with_all_it_says() -> None:

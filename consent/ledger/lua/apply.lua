@@ -3,8 +3,8 @@
 --   KEYS[2] log stream  [3] origins hash  [4 .. 3+S] seen hashes, the first of them current
 --   then the opt-out zset of each campaign, where there is a status; at the end, for a held text: parts hash, partials zset
 --   ARGV[1] what has a fixed length, packed: S, number of identities, number of attached events; status 'i' 'o' 'p' 'q'
---     (state.lua), or '-' for a message; condition 'a' always, 'p' if pending, 'u' unless self-stopped; actor letter;
---     decides at; received at; of a question, until when a YES counts (unix s), 0 for ever; seen for (ms)
+--     (state.lua), or '-' for a message; condition 'a' always, 'p' if pending, 'u' unless self-stopped, 'y' yielding;
+--     actor letter; decides at; received at; of a question, until when a YES counts (unix s), 0 for ever; seen for (ms)
 --   ARGV[2] event type  [3] recipient  [4] origin  [5] told: the rest of the event  [6] parts group, '' for none
 --   then type, told, and 'c' if it is logged for a change only, of each attached event; the identities; the campaigns
 --   returns {'recorded', event id ...} | {'superseded', event id ...} | {'unasked', event id ...} (a YES without a
@@ -20,8 +20,6 @@ local function attached_of(args, count)
   end
   return attached
 end
-
-local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
 
 -- Who stopped herself is not re-subscribed by the account, and not even asked: the question would be a text to her.
 local function is_declined(change, condition, before, count)
@@ -54,7 +52,7 @@ local function apply(keys, args)
   local campaign = identity + identities
   local sequence, before = read_states(keys[1], args[3], args, is_message and #args + 1 or campaign)
   local change = {type = args[2], recipient = args[3], status = status == 'q' and 'p' or status, at = at,
-    received = received, actor = actor,
+    received = received, actor = actor, is_yielding = condition == 'y',
     origin = args[4], told = args[5], until_s = until_s, promised = status == 'q', log = keys[2], origins = keys[3],
     sequence = sequence, writes = {}}
   if is_declined(change, condition, before, #args - campaign + 1) then return {'declined'} end

@@ -11,13 +11,16 @@
 --     by an answer to a question that it had made void
 --   nor any against an opt-in of an instant that its own receiver had not come to: there a clock is ahead
 --   and a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
+--   an opt-in that yields is late against a STOP of her own, whatever its instant
 --
--- change: type, recipient, status, at, received (nil in a list), actor, origin (its text), told; of a question until_s and promised; keys: log,
+-- change: type, recipient, status, at, received and is_yielding (nil in a list), actor, origin (its text), told; of a question until_s and promised; keys: log,
 -- origins; and, as they come about, sequence (of the recipient's last event), writes (state fields and values, for one
 -- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
 local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
 
-local YIELDING = {A = true, R = true, i = true}
+local YIELDING = {A = true, O = true, R = true, i = true}
+
+local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
 
 local function yields(before, change)
   if change.status ~= 'o' or before.status == 'o' then return false end
@@ -27,6 +30,7 @@ end
 
 local function is_late(before, change)
   if not before or yields(before, change) then return false end
+  if change.is_yielding and change.status ~= 'o' and is_self_stopped(before) then return true end
   return change.at < before.at or (change.at == before.at and before.status == 'o' and change.status ~= 'o')
 end
 
@@ -88,7 +92,7 @@ local function decide(change, campaign, optouts, before)
     until_s = change.until_s or 0, promised = change.promised,
     origin = origin_number(change.origins, change.origin)}
   local is_hers = status == 'o' and before and before.status == 'o' and before.actor == 'r' and change.actor ~= 'r'
-  local affirms = status == 'i' and previous == 'i' and change.actor == 'A'
+  local affirms = status == 'i' and previous == 'i' and (change.actor == 'A' or change.actor == 'O')
   if is_hers or affirms then after.actor, after.origin = before.actor, before.origin end
   if affirms then after.at = before.at end
   date(after, changed, optouts, change)

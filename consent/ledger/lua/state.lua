@@ -2,7 +2,7 @@
 --
 --   status  c1  i opted in · o opted out · p pending · q pending, and a confirmation is promised
 --   actor   c1  r recipient · a account · o operator · i import; of what a STOP known in time would have kept out:
---               R recipient, an answer · A account, unless she had stopped herself
+--               R recipient, an answer · A account, O operator, unless she had stopped herself
 --   at      I6  the instant that decided, unix ms
 --   in_at   I4  opted in since, unix s, 0 for never; while pending: until when a YES counts, 0 for ever
 --   out_at  I4  opted out since, unix s, 0 while not; kept while pending. Who has one is on the opt-out list
