@@ -46,6 +46,8 @@ class Postback:
     msisdn: str
     campaign: str
     timestamp: UnixMs | None
+    written: str = ""
+    """The TIMESTAMP as it came, where nobody can tell what instant it means."""
     short_code: str = ""
     title: str = ""
     brand: str = ""
@@ -90,14 +92,14 @@ def telling(postback: Postback) -> tuple[str, ...]:
     """What tells one from another: there is no id to go by, and a retry repeats every field, TIMESTAMP too.
 
     Its own id alone would not do: in some shapes that is the subscription's, the same each time she leaves. Without a
-    TIMESTAMP a retry and a second decision look alike; the caller must then forget it quickly.
+    TIMESTAMP a retry and a second decision look alike; the caller must not take that for a repeat then.
     """
     return (
         postback.notification_id,
         postback.code,
         postback.msisdn,
         postback.campaign,
-        str(postback.timestamp),
+        postback.written or str(postback.timestamp),
         postback.short_code,
         postback.source,
     )
@@ -161,11 +163,13 @@ def _postback(code: Literal["N301", "N302"], fields: Mapping[str, str]) -> Postb
     msisdn, campaign = fields.get("MOBILE", ""), fields.get("CAMPAIGNID") or fields.get("CAMPAIGNREF", "")
     if not (msisdn and campaign):
         raise Refused(f"{code} needs MOBILE, and CAMPAIGNID or CAMPAIGNREF")
+    timestamp = when(fields, "TIMESTAMP")
     return Postback(
         code=code,
         msisdn=msisdn,
         campaign=campaign,
-        timestamp=when(fields, "TIMESTAMP"),
+        timestamp=timestamp,
+        written=fields.get("TIMESTAMP", "") if timestamp is None else "",
         short_code=fields.get("SHORTCODE", ""),
         title=fields.get("CAMPAIGNTITLE", ""),
         brand=fields.get("BRANDNAME", ""),

@@ -47,7 +47,6 @@ from receiver.parts import HeldPart, group_of, joined
 from receiver.reach import Reach, only_campaign_at, reach_of, stopped_at, texted_at
 from receiver.reports import ConsentReported, Hint, ReceiptReported, Report, TextPart, TextReceived
 
-_MINUTE = 60_000
 _NOWHERE = Reach()
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _LONGEST_KEYWORD = 30
@@ -92,7 +91,7 @@ def judge(report: Report, *, source: Source, directory: Directory, rules: Rules,
             who = recipient(report.msisdn)
             ruling = _decided(report, who, source, directory)
     if _may_be_another(report, ruling):
-        identity = f"{identity}@{received_at // _MINUTE}"
+        identity = f"{identity}@{received_at}"
     occurred_at = received_at if report.occurred_at is None else report.occurred_at
     change = Change(
         account=source.account,
@@ -120,8 +119,8 @@ def _identity(report: Report, source: Source) -> str:
 def _may_be_another(report: Report, ruling: _Ruling) -> bool:
     """STOP, START, STOP: where a provider gives neither id nor date, the last looks like a repeat of the first.
 
-    Then only what comes in the same minute is one. A later repeat is recorded again and changes nothing, whereas a
-    lost opt-out would; an opt-in stays remembered, lest its repeat undo a STOP.
+    Then none is one. A repeat is recorded again and changes nothing, whereas a lost opt-out would; an opt-in stays
+    remembered, lest its repeat undo a STOP.
     """
     return ruling.status is Status.OPTED_OUT and report.occurred_at is None and is_digest(report.identity)
 

@@ -304,6 +304,17 @@ def test_another_decision_tells_something_else(other: Postback) -> None:
     assert telling(other) != telling(OUT)
 
 
+def test_dates_that_nobody_can_read_tell_one_decision_from_another_too() -> None:
+    first, second = (
+        decode(sample("e_n302").replace(b"<TIMESTAMP>", f"<TIMESTAMP>the {n}th, ".encode()))[0] for n in (6, 7)
+    )
+
+    assert isinstance(first, Postback)
+    assert isinstance(second, Postback)
+    assert (first.timestamp, second.timestamp) == (None, None)
+    assert telling(first) != telling(second)
+
+
 def test_a_renamed_campaign_is_the_same_decision() -> None:
     assert telling(replace(OUT, title="New name", brand="New brand")) == telling(OUT)
 

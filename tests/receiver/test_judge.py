@@ -374,18 +374,16 @@ def test_two_sources_never_take_each_others_messages_for_repeats() -> None:
     assert len({judged(a_text("STOP"), source=source).changes[0].identities for source in sources}) == 3
 
 
-def test_an_undated_unnamed_opt_out_is_a_repeat_only_within_the_minute() -> None:
-    undated = replace(a_decision(), occurred_at=None)
-    minute = UnixMs(RECEIVED_AT - RECEIVED_AT % 60_000)
+def test_an_undated_unnamed_opt_out_is_no_repeat_of_an_earlier_one() -> None:
+    undated, second = replace(a_decision(), occurred_at=None), RECEIVED_AT
 
     def identities(report: Report, *times: int) -> set[tuple[str, ...]]:
         return {judged(report, at=UnixMs(at)).changes[0].identities for at in times}
 
-    assert len(identities(undated, minute, minute + 59_999)) == 1
-    assert len(identities(undated, minute, minute + 60_000)) == 2
-    assert len(identities(replace(undated, identity="notification:1"), minute, minute + 60_000)) == 1
-    assert len(identities(replace(undated, status=Status.OPTED_IN), minute, minute + 60_000)) == 1
-    assert len(identities(a_decision(), minute, minute + 60_000)) == 1
+    assert len(identities(undated, second, second + 1000)) == 2
+    assert len(identities(replace(undated, identity="notification:1"), second, second + 1000)) == 1
+    assert len(identities(replace(undated, status=Status.OPTED_IN), second, second + 1000)) == 1
+    assert len(identities(a_decision(), second, second + 1000)) == 1
 
 
 @pytest.mark.parametrize(
