@@ -20,6 +20,8 @@ from config.sections import Log
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _WORDS = tuple(_LEVELS)
+_READS_REQUESTS = "aiohttp.http_exceptions"
+"""By its name: the command line, which serves nobody, need not load it."""
 
 
 class Verbosity:
@@ -95,6 +97,11 @@ class Forward(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
+        failure = record.exc_info[1] if record.exc_info else None
+        if type(failure).__module__ == _READS_REQUESTS:
+            # It quotes what it could not read, and that may be a secret, a number or a text.
+            self._logger.warning("request.unreadable", error=type(failure).__name__)
+            return
         # A library may invent levels; a line has one of ours.
         level = max((known for known in _LEVELS.values() if known <= record.levelno), default=logging.DEBUG)
         self._logger.log(level, record.getMessage(), logger=record.name, exc_info=record.exc_info)

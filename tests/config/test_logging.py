@@ -1,5 +1,6 @@
 """Lines for people on a terminal, JSON elsewhere; libraries speak through the same pipeline."""
 
+import asyncio
 import io
 import json
 import logging
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from aiohttp import web
+from structlog.testing import capture_logs
 from structlog.typing import FilteringBoundLogger
 
 from config.logging import Forward, pipeline
+from config.probes import listening
 from config.sections import Log
 
 NUMBER = "16502426055"
@@ -112,6 +116,35 @@ def test_libraries_are_forwarded_under_their_name(level: int, shown: str) -> Non
     assert [(line["level"], line["event"], line["logger"]) for line in lines] == (
         [(shown, "request from •••••••6055 100%", "aiohttp.server")] if shown else []
     )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /manage?api_secret=s3cr3t&note=\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /manage HTTP/1.1\r\nHost: a\r\nauthorization s3cr3t\r\n\r\n",
+        b"GET /manage?api_secret=s3cr3t" + b"t" * 10_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+async def test_a_request_that_nobody_can_read_is_not_quoted(head: bytes) -> None:
+    with capture_logs() as logs:
+        handler = Forward(structlog.get_logger())
+        logging.getLogger("aiohttp.server").addHandler(handler)
+        try:
+            async with listening(answer_nothing, "127.0.0.1", 0) as port:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(head)
+                assert (await reader.readline()).split()[1] == b"400"
+                writer.close()
+        finally:
+            logging.getLogger("aiohttp.server").removeHandler(handler)
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [("request.unreadable", "warning")]
+    assert "s3cr3t" not in str(logs)
+
+
+async def answer_nothing(_request: web.BaseRequest) -> web.Response:
+    return web.Response()
 
 
 def test_a_configured_process_logs_everything_to_its_error_stream(tmp_path: Path) -> None:
