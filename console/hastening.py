@@ -3,7 +3,7 @@ away; whoever mended the endpoint shall not wait for it, and nor shall who said 
 
 from asyncio import gather
 
-from consent.ledger import Backlog, Store
+from consent.ledger import Backlog, Health, Store
 from consent.model import Endpoint, UnixMs
 from console.deliveries import Retried, retried
 from console.desk import Desk
@@ -15,15 +15,18 @@ _AT_ONCE = 100
 
 
 async def retry_waiting(desk: Desk, name: str, *, now: UnixMs, show: Shown) -> list[Retried]:
+    """And what rests, because nothing was to be sent there for a while: it is mended, says who asks for this."""
     async with desk.writing() as store:
         endpoint = endpoint_meant(await desk.registry(store).directory(), name)
+        if not endpoint.disabled:
+            await Health(store).start_afresh(endpoint.id)
         results = await hastened(store, endpoint, now=now, show=show)
         await desk.note(store, "deliveries.waiting_retried", endpoint.id, count=len(results))
     return results
 
 
 async def hastened(store: Store, endpoint: Endpoint, *, now: UnixMs, show: Shown | None = None) -> list[Retried]:
-    """All that is not due yet. What is due already waits for room, or for the end of a rest."""
+    """All that is not due yet. What is due already goes as fast as there is room."""
     owed = await Backlog(store).owed(endpoint.id, limit=_DEEPEST)
     waiting = [each for each in owed if each.state == "due" and (each.due_at or now) > now]
     results: list[Retried] = []

@@ -114,7 +114,10 @@ def retry(
                 else hastening.retry_waiting(desk, endpoint, now=system_clock(), show=progress)
             )
             retried = asyncio.run(retrying)
-        screen.show(retried, summary(retried, when_empty="Nothing was given up." if dead else "Nothing waits."))
+        screen.show(
+            retried,
+            summary(retried, when_empty="Nothing was given up." if dead else "Nothing waits for a later attempt."),
+        )
     else:
         raise typer.BadParameter("name an event, or say --waiting --endpoint NAME, or --dead --endpoint NAME")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.ledger import Backlog, Queue, Store
+from consent.ledger import Backlog, Health, HealthRules, Queue, Said, Store
 from consent.model import Millis, Partition
 from tests.builders import ANN
 from tests.console.command_line import CommandLine
@@ -47,6 +47,18 @@ def test_what_waits_is_due_at_once(cli: CommandLine, words: tuple[str, ...]) -> 
 
     assert waited > _HOUR / 2
     assert cli.in_store(longest_wait) <= 0
+
+
+@pytest.mark.parametrize(("is_disabled", "is_resting"), [(False, False), (True, True)])
+def test_an_endpoint_that_rests_is_tried_at_once(cli: CommandLine, is_disabled: bool, is_resting: bool) -> None:
+    """Nothing would be sent before its rest is over, however due it is. One that is disabled starts afresh later."""
+    cli.in_store(lambda store: Health(store).report(CRM.id, Said(failed=10, reason="timeout"), HealthRules()))
+    if is_disabled:
+        cli.run("endpoint", "disable", "crm")
+
+    cli.run("deliveries", "retry", "--waiting", "--endpoint", "crm")
+
+    assert (cli.json("endpoint", "show", "crm")["paused_until"] is not None) == is_resting
 
 
 def test_at_an_endpoint_that_is_disabled_it_is_held(cli: CommandLine) -> None:
