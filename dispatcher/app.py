@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import structlog
 
 from config import sections
 from config.background import persist
 from config.client_certificates import unpresentable
-from config.clock import system_clock
+from config.clock import steady_clock, system_clock
 from config.metrics import Vitals, exposition
 from config.notify import notifying
 from config.probes import internal_port
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 
 _CHECK_EVERY_S = 30.0
 _WATCH_MS = Millis(4000)
+_CATCH_UP_MS, _CATCH_UP_LOOK_S = 1000, 0.005
 _TIDY_EVERY_S = 3600.0
 _PROBE_GRACE_MS = 10_000
 """Beyond the timeout of its request: to be claimed, started and reported."""
@@ -77,7 +79,7 @@ class Dispatcher:
         self._pulsing = Pulsing(
             Pulse(store), process=own_name(), kind="dispatcher", counted=tally.counters, clock=system_clock
         )
-        self._distributing = Distributing(self._queue, self._delivering, traces)
+        self._distributing = Distributing(self._queue, self._delivering, traces, self._caught_up)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop`. Then: claim nothing more, let attempts end, give back the rest."""
@@ -145,6 +147,14 @@ class Dispatcher:
             self._delivering.wake()
         await self._announcing.tell(standings, directory, system_clock())
         return 0
+
+    async def _caught_up(self) -> None:
+        """With what is registered now. `_watch` reads it; if that fails, or takes too long, we do without."""
+        version, give_up_at = 0, steady_clock() + _CATCH_UP_MS
+        with suppress(ConsentError):
+            version = await self._registry.version()
+        while (known := self._distributing.directory) and known.version < version and steady_clock() < give_up_at:  # noqa: ASYNC110 - it ends by itself
+            await asyncio.sleep(_CATCH_UP_LOOK_S)
 
     async def _tidy(self) -> float:
         """Forget what is older than the retention and owed to nobody, and what was owed to endpoints that are gone."""

@@ -5,7 +5,7 @@ What can be attempted at once is claimed in the same step.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,9 +43,21 @@ class Deliverer(Protocol):
     ) -> None: ...
 
 
+async def _at_once() -> None:
+    """Nothing is behind."""
+
+
 class Distributing:
-    def __init__(self, queue: Queue, deliverer: Deliverer, traces: Traces | None = None) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        deliverer: Deliverer,
+        traces: Traces | None = None,
+        catch_up: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
+        """`catch_up` returns when `directory` is as new as the registry."""
         self._traces = traces
+        self._catch_up = catch_up
         self._queue = queue
         self._deliverer = deliverer
         self._under_way: dict[asyncio.Task[bool], _Part] = {}
@@ -62,6 +74,8 @@ class Distributing:
         stretches = await self._queue.unrouted(self._cursors, block=_BLOCK_MS)
         if stretches:
             self._heard_at = steady_clock()
+        if _names_a_stranger(stretches, self.directory):
+            await self._catch_up()
         await self._file_all(deque(stretches), self.directory)
         return 0
 
@@ -133,6 +147,15 @@ class _Part:
     deliveries: Sequence[Delivery]
     rest: Stretch | None
     began_ns: int
+
+
+def _names_a_stranger(stretches: Iterable[Stretch], directory: Directory) -> bool:
+    """A campaign that is not registered any more, or that was a moment before: what it is called is told with it."""
+    return any(
+        event.campaign is not None and directory.campaign(event.account, event.campaign) is None
+        for stretch in stretches
+        for event in stretch.events
+    )
 
 
 def _first_part(stretch: Stretch, directory: Directory) -> _Part:

@@ -40,9 +40,8 @@ class Check:
     async def one(self, call: Call) -> Answer:
         account = self._admit(call)
         *_, name, number = call.path.split("/")
-        campaign = self._campaign(account, unquote(name))
         msisdn = msisdn_of(unquote(number))
-        campaigns = self._tools.directory().with_forerunners(campaign)
+        campaign, campaigns = await self._campaigns(account, unquote(name))
         known = await self._lookup.one(account.id, campaigns, msisdn, now=self._clock())
         status = known.status if known else Status.UNKNOWN
         body = {
@@ -59,9 +58,8 @@ class Check:
     async def many(self, call: Call) -> Answer:
         account = self._admit(call)
         name, numbers = _question(call.inbound.body)
-        campaign = self._campaign(account, name)
+        campaign, campaigns = await self._campaigns(account, name)
         msisdns = await msisdns_of(numbers)
-        campaigns = self._tools.directory().with_forerunners(campaign)
         statuses = await self._lookup.many(account.id, campaigns, msisdns, now=self._clock())
         verdict = {status: may_text(status, campaign) for status in Status}
         results = [
@@ -73,11 +71,15 @@ class Check:
     def _admit(self, call: Call) -> Account:
         return self._tools.gate.admit_basic(call.authorization, call.caller, self._tools.directory())
 
-    def _campaign(self, account: Account, name: str) -> Campaign:
-        campaign = self._tools.directory().campaign(account.id, CampaignId(name))
+    async def _campaigns(self, account: Account, name: str) -> tuple[Campaign, tuple[CampaignId, ...]]:
+        """The one of this name, and all whose opt-outs hold for it."""
+        directory = self._tools.directory()
+        if directory.campaign(account.id, CampaignId(name)) is None:
+            directory = await self._tools.newest_directory()
+        campaign = directory.campaign(account.id, CampaignId(name))
         if campaign is None:
             raise NoSuchCampaign("the account has no campaign of this id")
-        return campaign
+        return campaign, directory.with_forerunners(campaign)
 
 
 def _question(body: bytes) -> tuple[str, list[str]]:

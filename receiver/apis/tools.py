@@ -23,3 +23,8 @@ class Tools:
     """Before a change: raises StoreUnsafe while the store would not keep it."""
     confirm_within: Millis = _ONE_DAY
     """How long a YES answers a double opt-in: `receiver.confirm_within`."""
+
+    async def newest_directory(self) -> Directory:
+        """For who misses something in `directory`, which is some milliseconds old: a webhook may have brought it."""
+        known = self.directory()
+        return known if await self.registry.version() == known.version else await self.registry.directory()

@@ -12,13 +12,13 @@ from config.clock import system_clock
 from config.sections import Dispatcher
 from config.settings import Settings
 from consent.directory import Directory
-from consent.ledger import Backlog, Depth, Health, HealthRules, Ledger, Queue, Registry, Said, Store, Wish
+from consent.ledger import Backlog, Depth, Health, HealthRules, Ledger, Queue, Registry, Said, Store, Watch, Wish
 from consent.ledger.keys import HEALTH, RATES, registry_table
 from consent.model import Endpoint, Millis, Partition, UnixMs
 from dispatcher import app
 from dispatcher.app import enabled_again, forget_old, forget_removed, rules_of
 from dispatcher.send import Sender
-from tests.builders import ANN, BOB, NOON, a_delivery, a_stop, an_endpoint
+from tests.builders import ANN, BOB, NOON, a_campaign, a_delivery, a_stop, an_endpoint
 from tests.console.served import CRM, bury, recorded
 from tests.e2e.installation import eventually
 from tests.listening import listening
@@ -66,6 +66,41 @@ async def test_a_registry_that_was_read_while_another_read_failed_is_not_forgott
         await ledger.apply(a_stop())
         await eventually(lambda: bool(arrived), within=10)
         stop.set()
+
+
+async def test_what_a_discovered_campaign_is_called_is_told_from_its_first_event_on(
+    store: Store, registry: Registry, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a receiver does it: discovered, and a moment later recorded. Who routes may hear of the second first."""
+    titles: list[str] = []
+
+    class Slow(Watch):
+        async def renew(self, *, block: Millis) -> Directory:
+            found = await super().renew(block=block)
+            await asyncio.sleep(0.05)
+            return found
+
+    monkeypatch.setattr(app, "Watch", Slow)
+
+    async def take(request: web.Request) -> web.Response:
+        titles.append((await request.json())["data"]["campaign"]["title"])
+        return web.Response()
+
+    settings, stop = Settings(dispatcher=sections.Dispatcher(port=0)), asyncio.Event()
+    async with (
+        listening(take) as url,
+        Sender(egress_allow=(ip_network("127.0.0.0/8"),)) as sender,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await registry.put(an_endpoint(url=url))
+        tasks.create_task(app.Dispatcher(settings, store, sender).serve(stop))
+        for n in range(5):
+            await registry.discover(a_campaign(f"new-{n}", title=f"News {n}", discovered=True))
+            await ledger.apply(a_stop(campaigns=(f"new-{n}",), identities=()))
+            await eventually(lambda n=n: len(titles) > n, within=10)  # type: ignore[misc]  # no default changes its type
+        stop.set()
+
+    assert titles == [f"News {n}" for n in range(5)]
 
 
 async def test_a_clock_of_ours_that_runs_ahead_costs_no_history(

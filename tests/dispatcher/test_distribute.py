@@ -9,7 +9,7 @@ from consent.errors import StoreUnavailable
 from consent.ledger import Backlog, Ledger, Queue, Store
 from consent.model import Endpoint, EventId, Millis, Msisdn, Recorded
 from dispatcher.distribute import Distributing
-from tests.builders import NOON, a_change, a_start, a_stop, an_endpoint
+from tests.builders import NOON, a_campaign, a_change, a_start, a_stop, an_endpoint
 from tests.dispatcher.told import Told
 from tests.e2e.installation import eventually
 from tests.out_of_memory import out_of_memory
@@ -52,6 +52,26 @@ async def test_an_event_goes_to_those_who_asked_for_it_and_the_loop_is_told_wher
     assert {endpoint for _, endpoint in told.urgent} == {CRM.id}
     assert await owed_to(backlog, CRM) == list(stopped.events)
     assert await owed_to(backlog, WAREHOUSE) == list(texted.events)
+
+
+async def test_where_an_event_names_a_stranger_the_registry_is_caught_up_with_first(
+    queue: Queue, ledger: Ledger, backlog: Backlog, told: Told
+) -> None:
+    """And not where it names nobody new: that would be a question for each step."""
+    asked: list[int] = []
+
+    async def catch_up() -> None:
+        asked.append(1)
+        distributing.directory = Directory.of(2, campaigns=[a_campaign("new")], endpoints=[CRM])
+
+    distributing = Distributing(queue, told, catch_up=catch_up)
+    distributing.directory = Directory.of(1)
+    for _ in range(2):
+        await ledger.apply(a_stop(campaigns=("new",), identities=()))
+        await distributing.step()
+
+    assert len(asked) == 1
+    assert len(await owed_to(backlog, CRM)) == 2
 
 
 async def test_a_superseded_event_is_passed_over(

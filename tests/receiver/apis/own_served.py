@@ -47,6 +47,7 @@ class Answered:
 class Served:
     http: aiohttp.ClientSession
     ledger: Ledger
+    registry: Registry
     auth: str = aiohttp.encode_basic_auth(ACCOUNT.api_key, ACCOUNT.api_secret)
 
     async def get(self, path: str | URL, *, auth: str | None = None, **more: Any) -> Answered:
@@ -85,4 +86,4 @@ async def served(store: Store) -> AsyncIterator[Served]:
         listening(handle, "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
     ):
-        yield Served(http, Ledger(store))
+        yield Served(http, Ledger(store), Registry(store))

@@ -13,7 +13,7 @@ from consent.ledger import Store
 from consent.model import Actor, Msisdn, Status
 from receiver.apis.check import MOST_NUMBERS, msisdns_of
 from receiver.apis.throttle import PER_CALLER
-from tests.builders import ANN, BOB, a_change, a_start, a_stop, an_origin
+from tests.builders import ANN, BOB, a_campaign, a_change, a_start, a_stop, an_origin
 from tests.receiver.apis.own_served import FORERUNNER, STRICT, Served, served
 
 ONE = "/v1/consent/1116/16502426055"
@@ -100,6 +100,20 @@ async def test_a_number_is_the_same_in_every_common_writing(here: Served, writte
 
     assert (answer.json["msisdn"], answer.json["may_text"]) == ("16502426055", False)
     assert many.json["results"][0]["may_text"] is False
+
+
+async def test_a_campaign_that_a_webhook_has_just_brought_is_known(here: Served) -> None:
+    """By this receiver or by another: it may not have heard of it yet, and a sender who asks has the 200 already."""
+    assert (await here.get(f"/v1/consent/new/{ANN}")).status == 404
+    for name in ("another", "new"):
+        await here.registry.discover(a_campaign(name, discovered=True))
+    await here.ledger.apply(a_stop(campaigns=("new",)))
+
+    one = await here.get(f"/v1/consent/new/{ANN}")
+    many = await here.post(MANY, json={"campaign": "new", "msisdns": [ANN]})
+
+    assert (one.status, one.json["may_text"]) == (200, False)
+    assert [result["may_text"] for result in many.json["results"]] == [False]
 
 
 async def test_an_odd_sender_is_found_as_it_was_recorded(here: Served) -> None:
