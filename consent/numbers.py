@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 from consent.errors import Refused
 from consent.model import Msisdn
-from consent.short_codes import IN_FRONT
+
+# RFC 3966 writes "tel:"; Twilio puts the channel in front; "%2B" is a "+" that was escaped twice.
+# https://www.twilio.com/docs/whatsapp/api
+IN_FRONT = re.compile(r"\A(?:(?:tel:|sms:|rcs:|whatsapp:|%2B)\s*)+", re.IGNORECASE)
 
 LONGEST = 64
 """Characters of a sender that we look at, and at most keep."""
