@@ -17,6 +17,10 @@ _ENCLOSED = {chr(first + place): chr(ord("a") + place) for first in (0x1F150, 0x
 _ASCII = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
 
+# Letters by their category, and nothing to be seen: what Hangul is filled up with.
+_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")
+
+
 def normalise(text: str) -> str:
     return " ".join(words_of(text))
 
@@ -38,6 +42,8 @@ def _folded(text: str) -> str:
 def _spoken(character: str) -> str:
     if character in _ENCLOSED:
         return _ENCLOSED[character]
+    if character in _UNSEEN:
+        return ""
     category = unicodedata.category(character)
     if category[0] in "LN":
         return character

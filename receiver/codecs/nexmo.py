@@ -12,6 +12,7 @@ from consent.errors import ConsentError
 from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver import fields, signature
+from receiver.codecs.binary import from_hex, text_in
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
 from receiver.codecs.needed import needed, place
@@ -61,7 +62,7 @@ def reply(error: ConsentError | None) -> Reply:
 
 def _text(given: Mapping[str, str]) -> TextReceived:
     is_binary = given.get("type") == "binary" or bool(given.get("data") or given.get("udh"))
-    text = given.get("text") or ("" if is_binary else given.get("keyword", ""))
+    text = given.get("text") or (_text_in_data(given) if is_binary else given.get("keyword", ""))
     return TextReceived(
         identity=_identity(given),
         sender=needed(given, "msisdn"),
@@ -71,6 +72,11 @@ def _text(given: Mapping[str, str]) -> TextReceived:
         kind="binary" if is_binary else "text",
         extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},
     )
+
+
+def _text_in_data(given: Mapping[str, str]) -> str:
+    """A user data header says that it is something else, or a part."""
+    return "" if given.get("udh") else text_in(from_hex(given.get("data", "")))
 
 
 def _part(given: Mapping[str, str]) -> TextPart:

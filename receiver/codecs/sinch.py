@@ -9,6 +9,7 @@ from consent.errors import ConsentError, Refused, TooLarge, Unverified
 from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs import document
+from receiver.codecs.binary import from_base64, text_in
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts
 from receiver.codecs.identity import digest_of
@@ -78,11 +79,16 @@ def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived
         identity=said.get("id") or digest_of((said.get("from", ""), said.get("to", ""), text, when)),
         sender=needed(said, "from"),
         to=place(said, "to", text),
-        text="" if kind == "binary" else text,
+        text=_text_in_data(said, text) if kind == "binary" else text,
         occurred_at=stamp(when),
         kind=kind,
         extra={name: value for name, value in extra.items() if value},
     )
+
+
+def _text_in_data(said: dict[str, str], data: str) -> str:
+    """A user data header says that it is something else, or a part."""
+    return "" if said.get("udh") else text_in(from_base64(data))
 
 
 def _receipt(said: dict[str, str]) -> ReceiptReported:

@@ -122,12 +122,15 @@ def _number(told: Document, name: str) -> str:
 
 
 def _text_in(told: Document) -> str:
-    """Typed, or the words on the button or in the list that she tapped: to her, "STOP" there is a STOP."""
+    """Typed, below a picture too, or the words on the button or in the list that she tapped: to her, "STOP" there is a
+    STOP. The keyword is the first word of an SMS, for where the others are not there."""
     return (
         text_of(told.get("text"))
         or text_of(inside(told, "button").get("text"))
         or text_of(inside(told, "reply").get("title"))
         or text_of(inside(told, "message", "content").get("text"))
+        or next((caption for kind in _MEDIA if (caption := text_of(inside(told, kind).get("caption")))), "")
+        or text_of(inside(told, "sms").get("keyword"))
     )
 
 

@@ -20,6 +20,8 @@ from consent.spelling import LONGEST, normalise
         "𝐒𝐓𝐎𝐏",
         "Stop\u200b",
         "st\u00adop",
+        "STOP\u3164",
+        "\u115fST\uffa0OP\u1160",
         "\ufeffSTOP\ufe0f",
         "STOP🛑",
         "\u202eSTOP\u202c",

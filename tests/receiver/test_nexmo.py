@@ -68,6 +68,24 @@ def the_text(inbound: Inbound) -> TextReceived:
 
 
 @pytest.mark.parametrize(
+    ("data", "udh", "text"),
+    [
+        ("53544F50", "", "STOP"),
+        ("53544f500d0a00", "", "STOP"),
+        ("53544F50", "0605040B8423F0", ""),
+        ("EA0601AE", "", ""),
+        ("010203", "", ""),
+        ("5354F", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_letters_that_were_sent_as_data_are_a_text(data: str, udh: str, text: str) -> None:
+    found = the_text(a_form(type="binary", text="", keyword="BINARY", data=data, udh=udh))
+
+    assert (found.kind, found.text, found.extra.get("data", "")) == ("binary", text, data)
+
+
+@pytest.mark.parametrize(
     ("name", "report"),
     [
         ("text-get-signed", A_TEXT),

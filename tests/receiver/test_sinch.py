@@ -160,6 +160,16 @@ def test_every_shape_of_message_is_read(sample: Sample, name: str, report: Repor
     assert sinch.decode(sample(f"sinch/{name}")) == (report,)
 
 
+@pytest.mark.parametrize(("body", "text"), [("U1RPUA==", "STOP"), ("AQIDBA==", ""), ("STOP!", "")])
+def test_letters_that_were_sent_as_data_are_a_text(body: str, text: str) -> None:
+    message = {"type": "mo_binary", "id": "01", "from": "14155552671", "to": "96167", "body": body}
+
+    (report,) = sinch.decode(a_post(**message))
+
+    assert isinstance(report, TextReceived)
+    assert (report.kind, report.text, report.extra["data"]) == ("binary", text, body)
+
+
 def test_a_report_about_one_recipient_is_a_receipt(sample: Sample) -> None:
     (report,) = sinch.decode(sample("sinch/receipt-post-json"))
 

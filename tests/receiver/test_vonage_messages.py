@@ -277,6 +277,17 @@ def test_what_a_button_or_a_list_says_is_what_she_said(tapped: dict[str, object]
 
 @pytest.mark.parametrize(
     "said",
+    [
+        {"message_type": "image", "channel": "mms", "image": {"url": "https://x.example/1.png", "caption": "STOP"}},
+        {"message_type": "text", "sms": {"num_messages": "1", "keyword": "STOP"}},
+    ],
+)
+def test_what_stands_below_a_picture_or_is_left_of_a_text_is_what_she_said(said: dict[str, object]) -> None:
+    assert the_text(a_post(text=None, **said)).text == "STOP"
+
+
+@pytest.mark.parametrize(
+    "said",
     [{"from": {"type": "messenger", "id": "123456789012345"}}, {"from": "123456789012345", "channel": "messenger"}],
 )
 def test_a_sender_on_a_channel_without_numbers_is_nobodys_number(said: dict[str, object]) -> None:
