@@ -17,6 +17,7 @@ from console.eventlines import line_of, told
 from console.invocation import examples, family
 from console.moments import for_people
 from console.numbering import doubt_about, international, oddity
+from console.refusals import SelfStopped
 from console.standings import Standing, happened, looked_up
 from console.terminal import Column, Listing, Screen, clean
 
@@ -93,7 +94,10 @@ def set_(
     wish = decisions.Wish(
         number=number, account=account, campaign=campaign, status=Status(status), reason=reason, overrules=overrule
     )
-    decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
+    try:
+        decided = asyncio.run(decisions.decide(desk_of(ctx), wish, now=system_clock()))
+    except SelfStopped as error:  # in the words of the API
+        raise SelfStopped(f"{error}, with --overrule") from None
     screen, msisdn = screen_of(ctx), recipient(number).msisdn
     told_so = Text.assemble(
         (f"{clean(international(msisdn))}  ", "bold"),

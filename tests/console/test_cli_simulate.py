@@ -74,8 +74,8 @@ def test_what_cannot_be_guessed_has_to_be_said(cli: CommandLine) -> None:
     assert "there is no skycore source yet" in cli.run("simulate", "postback", ANN, exit_code=1)
     cli.in_store(more)
 
-    assert "--source: acme/nexmo-main, acme/other" in cli.run("simulate", "stop", ANN, exit_code=1)
-    assert "--campaign: 1116, 1117" in cli.run("simulate", "stop", ANN, "--source", "other", exit_code=1)
+    assert "say which source: acme/nexmo-main, acme/other" in cli.run("simulate", "stop", ANN, exit_code=1)
+    assert "say which campaign: 1116, 1117" in cli.run("simulate", "stop", ANN, "--source", "other", exit_code=1)
     assert "no short code: say --to" in cli.run(
         "simulate", "start", ANN, "--source", "other", "--campaign", "1117", exit_code=1
     )
