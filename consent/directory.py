@@ -79,6 +79,10 @@ class Directory:
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)
 
+    @property
+    def disabled(self) -> frozenset[EndpointId]:
+        return frozenset(endpoint.id for endpoint in self.endpoints.values() if endpoint.disabled)
+
     def source(self, account: AccountId, source: SourceId) -> Source | None:
         return next((s for s in self.sources_by_token.values() if s.account == account and s.id == source), None)
 

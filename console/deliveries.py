@@ -5,32 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from config.masking import without_numbers
-from consent.ledger import Attempt, Backlog, Ledger, Owed, Queue, Store
+from consent.ledger import Attempt, Backlog, Health, Ledger, Owed, Queue, Store
 from consent.ledger.arrears import STATES, Arrears
 from consent.model import Endpoint, Event, EventId
+from console.deliverylines import DeliveryLine, owed_line
 from console.desk import Desk
 from console.eventlines import EventLine, line_of, shown
 from console.lookup import endpoint_meant
 from console.moments import moment
 from console.progress import Shown
+from console.reasons import explained
 from console.refusals import NoSuch
 from dispatcher.routing import route
 
 _ON_THEIR_WAY = {"hastened", "revived"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLine:
-    endpoint: str
-    event_id: str
-    msisdn: str
-    state: str
-    """due, in_flight, behind (an earlier one for the same number goes first), dead; delivered; not_sent (not meant for
-    it, or not yet); not_known (owed no more, and what was attempted is forgotten by now)."""
-    attempts: int
-    due_at: datetime | None
-    reason: str
-    replay: bool = False
+_LOOKED_THROUGH = 250
+"""Failed attempts of each partition, whoever was called; what one died of before them is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +68,7 @@ async def listed(desk: Desk, name: str | None, *, only_dead: bool, limit: int) -
             found += await look(endpoint.id, limit=limit - len(found))
             if len(found) >= limit:
                 break
-    return [_line(owed, mask_numbers=desk.mask_numbers) for owed in found]
+        return await _explained(desk, store, [owed_line(owed, mask_numbers=desk.mask_numbers) for owed in found])
 
 
 async def paged(
@@ -88,27 +78,30 @@ async def paged(
     async with desk.reading() as store:
         endpoints = [endpoint.id for endpoint in await _endpoints(store, desk, name)]
         page = await Arrears(store).page(endpoints, states=states, after=after, limit=limit)
-    return [_line(owed, mask_numbers=desk.mask_numbers) for owed in page.owed], page.next
+        lines = [owed_line(owed, mask_numbers=desk.mask_numbers) for owed in page.owed]
+        return await _explained(desk, store, lines), page.next
 
 
 async def story(desk: Desk, event_id: EventId) -> Story:
     mask_numbers = desk.mask_numbers
     async with desk.reading() as store:
         event = await _event(store, event_id)
-        endpoints = (await desk.registry(store).directory()).endpoints_of(event.account)
+        directory = await desk.registry(store).directory()
+        endpoints = directory.endpoints_of(event.account)
         # In this order: what arrives meanwhile is still owed, or its attempt is there.
         is_routed = await Queue(store).has_routed(event_id)
         owed = [await Backlog(store).one(endpoint.id, event.id, event.msisdn) for endpoint in endpoints]
         attempts = await Backlog(store).attempts_on(event_id)
+        standings = await Health(store).standings()
     deliveries = [
-        _line(found, mask_numbers=mask_numbers)
+        owed_line(found, mask_numbers=mask_numbers)
         if found
         else _settled(event, endpoint, attempts, is_routed=is_routed, mask_numbers=mask_numbers)
         for endpoint, found in zip(endpoints, owed, strict=True)
     ]
     return Story(
         event=line_of(event, mask_numbers=mask_numbers),
-        deliveries=tuple(deliveries),
+        deliveries=tuple(explained(deliveries, attempts, directory, standings)),
         attempts=tuple(attempt_told(attempt, mask_numbers=mask_numbers) for attempt in reversed(attempts)),
     )
 
@@ -144,6 +137,14 @@ async def retried(store: Store, endpoint: Endpoint, event_id: EventId) -> Retrie
     result = await Queue(store).retry(endpoint.id, event) if event else "forgotten"
     is_held = endpoint.disabled and result in _ON_THEIR_WAY
     return Retried(endpoint=endpoint.id, event_id=event_id, result="held" if is_held else result)
+
+
+async def _explained(desk: Desk, store: Store, lines: Sequence[DeliveryLine]) -> list[DeliveryLine]:
+    if not any(line.state == "due" for line in lines):
+        return list(lines)
+    directory, standings = await desk.registry(store).directory(), await Health(store).standings()
+    attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH, only_failed=True)
+    return explained(lines, attempts, directory, standings)
 
 
 async def _endpoints(store: Store, desk: Desk, name: str | None) -> Sequence[Endpoint]:
@@ -202,19 +203,6 @@ def _asked_for(event: Event, endpoint: Endpoint) -> str:
     if route(event, (replace(endpoint, campaigns=()),)):
         return f"only {campaigns}; the event is of {f'campaign {event.campaign}' if event.campaign else 'no campaign'}"
     return ", ".join(filter(None, (f"events {', '.join(endpoint.events)}", campaigns, f"format {endpoint.format}")))
-
-
-def _line(owed: Owed, *, mask_numbers: bool) -> DeliveryLine:
-    return DeliveryLine(
-        endpoint=owed.endpoint,
-        event_id=owed.event,
-        msisdn=shown(owed.msisdn, mask_numbers=mask_numbers),
-        state=owed.state,
-        attempts=owed.attempts,
-        due_at=moment(owed.due_at) if owed.due_at else None,
-        reason=owed.reason,
-        replay=owed.is_replay,
-    )
 
 
 def attempt_told(attempt: Attempt, *, mask_numbers: bool) -> AttemptLine:

@@ -47,7 +47,7 @@ async def told(desk: Desk, *, now: UnixMs) -> Overview:
         at=moment(now),
         endpoints=len(directory.endpoints),
         failing=failing,
-        disabled=tuple(sorted(endpoint.id for endpoint in directory.endpoints.values() if endpoint.disabled)),
+        disabled=tuple(sorted(directory.disabled)),
         owed=sum(depth.owed for depth in depths),
         in_flight=sum(depth.in_flight for depth in depths),
         dead=sum(depth.dead for depth in depths),

@@ -1,27 +1,27 @@
 """Why does a delivery still wait, and until when? The queue knows when it is due; whether its endpoint is sent anything
 then, and what it died of the last time, is known elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consent.directory import Directory
-from consent.ledger import Backlog, Health, Standing
+from consent.ledger import Attempt, Standing
 from consent.model import EndpointId
-from console.deliveries import DeliveryLine
-from console.desk import Desk
+from console.deliverylines import DeliveryLine
 from console.moments import moment
 
-_LOOKED_THROUGH = 250
-"""Failed attempts of each partition, whoever was called; what is older is not told."""
 _HEALTHY = Standing()
 
 
-async def explained(desk: Desk, lines: Sequence[DeliveryLine]) -> list[DeliveryLine]:
-    async with desk.reading() as store:
-        directory, standings = await desk.registry(store).directory(), await Health(store).standings()
-        attempts = await Backlog(store).attempts(of_each=_LOOKED_THROUGH, only_failed=True)
+def explained(
+    lines: Sequence[DeliveryLine],
+    attempts: Sequence[Attempt],
+    directory: Directory,
+    standings: Mapping[EndpointId, Standing],
+) -> list[DeliveryLine]:
+    """`attempts`: the newest first, delivered ones among them or not."""
     last: dict[tuple[str, str], str] = {}
-    for attempt in attempts:  # newest first
+    for attempt in attempts:
         last.setdefault((attempt.endpoint, attempt.event), attempt.record.error)
     return [
         _explained(

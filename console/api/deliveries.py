@@ -8,7 +8,8 @@ from consent.model import EventId
 from console import deliveries
 from console.api.operation import CLOSED, Call, Operation, Page, Paging
 from console.deadletters import LONGEST_REASON, Discarded, discard
-from console.deliveries import DeliveryLine, Retried, Story
+from console.deliveries import Retried, Story
+from console.deliverylines import DeliveryLine
 from console.server.scopes import Scope
 
 

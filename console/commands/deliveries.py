@@ -15,13 +15,13 @@ from console import attempts, deadletters, deliveries, hastening
 from console.access import desk_of, screen_of
 from console.attempts import Wanted
 from console.commands.replay import REPLAY_EXAMPLES, replay
-from console.deliveries import AttemptLine, DeliveryLine, Retried
+from console.deliveries import AttemptLine, Retried
+from console.deliverylines import DeliveryLine
 from console.desk import Desk
 from console.eventlines import told
 from console.invocation import examples, family
 from console.moments import for_people
 from console.progress import shown
-from console.reasons import explained
 from console.terminal import Column, Listing, Screen, clean
 
 app = family("Who has been told, who has not, and why.")
@@ -49,7 +49,7 @@ def list_(
 ) -> None:
     """List what has not been delivered: waiting, under way, or given up."""
     screen = screen_of(ctx)
-    lines = asyncio.run(_listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
+    lines = asyncio.run(deliveries.listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
     screen.show(lines, table(lines, when_empty="Nothing was given up." if dead else "Nothing is owed to anybody."))
     if len(lines) == limit:
         screen.aside(Text(f"The first {limit}; -n shows more.", style="dim"))
@@ -150,11 +150,6 @@ def discard(
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)
-
-
-async def _listed(desk: Desk, endpoint: str | None, *, only_dead: bool, limit: int) -> list[DeliveryLine]:
-    lines = await deliveries.listed(desk, endpoint, only_dead=only_dead, limit=limit)
-    return lines if only_dead else await explained(desk, lines)
 
 
 async def _tail(desk: Desk, screen: Screen, wanted: Wanted, *, number: int, follow: bool) -> None:

@@ -54,16 +54,12 @@ async def show(visit: Visit) -> web.Response:
         lines=lines,
         more=_address(endpoint=name, state=state, after=more) if more else "",
         endpoints=sorted(directory.endpoints),
-        disabled=_disabled(directory),
+        disabled=directory.disabled,
         states=STATES,
         chosen=(name, state),
         latest=latest,
         older=_address(endpoint=name, state=state, older=older) if older else "",
     )
-
-
-def _disabled(directory: Directory) -> frozenset[EndpointId]:
-    return frozenset(endpoint.id for endpoint in directory.endpoints.values() if endpoint.disabled)
 
 
 def _address(**query: str) -> str:
@@ -83,7 +79,7 @@ async def one(visit: Visit) -> web.Response:
     async with visit.desk.reading() as store:
         event = await Ledger(store).event(event_id)
     attempts = [_told(line, event, directory, visit) for line in story.attempts]
-    return page(visit, "event.html", story=story, attempts=attempts, disabled=_disabled(directory))
+    return page(visit, "event.html", story=story, attempts=attempts, disabled=directory.disabled)
 
 
 async def retry(visit: Visit) -> web.Response:

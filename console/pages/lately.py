@@ -7,7 +7,7 @@ from itertools import islice
 from consent.ledger import Attempt, Backlog
 from consent.model import AttemptRecord, UnixMs
 from console.desk import Desk
-from console.remedies import remedy_for
+from console.remedies import remedy_for, remedy_of_reason
 
 _LOOKED_THROUGH = 500
 """Failures of each partition, whoever was called: a page shall not read all that is kept."""
@@ -30,8 +30,7 @@ async def failures(desk: Desk, endpoint: str) -> Sequence[Failure]:
 
 
 def remedy_of(*, error: str, status: int | None) -> str:
-    """By the first word: an explanation in the system's own words may follow it."""
-    return remedy_for(error="" if status is not None else error.partition(":")[0], status=status)
+    return remedy_of_reason(error) if status is None else remedy_for(error="", status=status)
 
 
 def _failure(attempt: Attempt) -> Failure:

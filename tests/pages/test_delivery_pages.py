@@ -1,11 +1,14 @@
 """What has not arrived, and the whole story of one event."""
 
 import re
+from dataclasses import replace
 
-from consent.ledger import Backlog, Registry
-from consent.model import AttemptRecord, Msisdn, Opening
+from consent.ledger import Backlog, Health, HealthRules, Registry, Said
+from consent.model import AttemptRecord, Millis, Msisdn, Opening
+from console.moments import for_people, moment, written
+from console.remedies import REMEDIES
 from tests.builders import ANN, BOB, NOON, a_stop
-from tests.console.served import CRM, Served, attempted, bury, logged, recorded, routed
+from tests.console.served import CRM, FAILED, Served, attempted, bury, logged, recorded, routed
 from tests.pages.visitor import visitor
 
 
@@ -104,7 +107,7 @@ async def test_a_story_tells_who_was_told_and_how_each_attempt_went(site: Served
 
     page = await somebody.get(f"/events/{ids[0]}")
 
-    assert "acme/crm ↻ waiting 1" in page.text
+    assert "acme/crm ↻ waiting http_503 1" in page.text
     assert "acme/billing - not sent the endpoint does not want it" in page.text
     assert "HTTP 503 attempt 1, 120 ms" in page.text
     for phase in ("look-up 5.0 ms", "connect 10.0 ms", "TLS 20.0 ms", "first byte 80.0 ms", "the rest 5.0 ms"):
@@ -156,3 +159,46 @@ async def test_what_a_disabled_endpoint_is_owed_is_held_and_not_to_be_retried(si
         page = await somebody.get(path)
         assert "‖ held" in page.text
         assert 'value="acme/crm"><button' not in page.html
+
+
+async def test_what_waits_for_an_endpoint_that_rests_is_told_with_when_and_why(site: Served) -> None:
+    """The attempt is due before the endpoint is called again: nothing is sent before that."""
+    ids = await recorded(site.store)
+    await attempted(site.store, replace(FAILED, outcome="retry", status=503, error="http_503"), msisdn=BOB)
+    rests = await Health(site.store).report(
+        CRM.id, Said(failed=1, reason="http_503", pause=Millis(60_000)), HealthRules()
+    )
+    until = for_people(moment(rests.shut_until)).replace("Z", "")
+    somebody = await visitor(site)
+
+    pages = [
+        await somebody.get(path)
+        for path in ("/deliveries?endpoint=acme/crm&state=due", "/endpoints/acme/crm", f"/events/{ids[2]}")
+    ]
+    told = await site.get(f"/deliveries/{ids[2]}")
+
+    for page in pages:
+        assert re.search(rf"waiting http_503( acme/crm)?( {BOB})?( acme/crm)? 1 {until}", page.text)
+    (crm,) = [line for line in told.json["deliveries"] if line["endpoint"] == "acme/crm"]
+    assert crm["reason"] == "http_503"
+    assert crm["due_at"] == written(moment(rests.shut_until))
+
+
+async def test_where_a_choice_finds_nothing_it_is_not_said_that_everything_was_delivered(site: Served) -> None:
+    await recorded(site.store)
+    somebody = await visitor(site)
+
+    page = await somebody.get("/deliveries?endpoint=acme/crm&state=dead")
+
+    assert "Nothing of that kind" in page.text
+    assert "Every event was delivered" not in page.text
+
+
+async def test_an_attempt_that_ended_it_is_told_with_what_can_be_done(site: Served) -> None:
+    ids = await recorded(site.store)
+    await attempted(site.store, replace(FAILED, status=None, error="gave up: tls_failed"))
+    somebody = await visitor(site)
+
+    page = await somebody.get(f"/events/{ids[0]}")
+
+    assert REMEDIES["tls_failed"] in page.text

@@ -7,7 +7,8 @@ import pytest
 from consent.directory import Directory
 from consent.ledger import Registry
 from consent.model import Account, AccountId, UnixMs
-from console.deliveries import DeliveryLine, Story
+from console.deliveries import Story
+from console.deliverylines import DeliveryLine
 from console.eventlines import line_of
 from console.pages.guide import arrived, is_settled, simulating
 from tests.builders import ACME, NOON, a_campaign, a_source, a_stop, an_endpoint, an_event
