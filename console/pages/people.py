@@ -10,12 +10,13 @@ from types import MappingProxyType
 from aiohttp import web
 
 from consent.errors import Refused
-from consent.model import Event, Msisdn, Status
-from consent.numbers import recipient
+from consent.model import EndpointId, Event, Msisdn, Status
+from consent.numbers import Recipient, recipient
 from console import decisions, deliveries, standings
 from console.decisions import Wish
-from console.deliveries import DeliveryLine
+from console.deliverylines import DeliveryLine
 from console.eventlines import EventLine, line_of, shown
+from console.numbering import exists
 from console.pages.notices import NOTICES, Notice
 from console.pages.visit import Visit, page
 from console.refusals import SelfStopped, Unfit
@@ -42,7 +43,10 @@ class Happened:
 class Person:
     msisdn: Msisdn = field(repr=False)
     shown: str
-    is_odd: bool
+    doubt: str
+    """Why this may be nobody's number; nothing where there is no doubt."""
+    disabled: frozenset[EndpointId]
+    """What they are owed is held."""
     standings: Sequence[Standing]
     history: Sequence[Happened]
     """Newest first."""
@@ -102,13 +106,20 @@ async def _person(visit: Visit, number: str) -> Person:
     return Person(
         msisdn=who.msisdn,
         shown=shown(who.msisdn, mask_numbers=visit.desk.mask_numbers),
-        is_odd=who.is_odd,
+        doubt=_doubt(who, is_known=bool(events)),
+        disabled=(await visit.desk.directory()).disabled,
         standings=found,
         history=[
             await _happened(visit, event, is_told=place < _WITH_DELIVERIES)
             for place, event in enumerate(reversed(events))
         ],
     )
+
+
+def _doubt(who: Recipient, *, is_known: bool) -> str:
+    if who.is_odd:
+        return "not a number with its country code"
+    return "" if is_known or exists(who.msisdn) else "in no numbering plan: is the country code missing?"
 
 
 async def _happened(visit: Visit, event: Event, *, is_told: bool) -> Happened:

@@ -3,7 +3,7 @@
 from consent.ledger import Ledger, Registry
 from consent.model import Status
 from tests.builders import ACME, ALERTS, ANN, BOB, a_campaign
-from tests.console.served import Served, recorded
+from tests.console.served import CRM, Served, recorded
 from tests.pages.visitor import visitor
 
 
@@ -143,3 +143,26 @@ async def test_who_sees_no_numbers_types_the_number_once_more_to_decide(site: Se
 
     assert "The number once more" in page.text
     assert ANN not in page.html
+
+
+async def test_a_number_that_exists_nowhere_is_doubted_where_nothing_is_known_of_it(site: Served) -> None:
+    await recorded(site.store)
+    somebody = await visitor(site, "read")
+
+    nowhere = await somebody.post("/people", number="1 (650) 142-6055")
+    somewhere = await somebody.post("/people", number="+1 650 242 6099")
+    a_name = await somebody.post("/people", number="12345")
+
+    assert "in no numbering plan: is the country code missing?" in nowhere.text
+    assert "numbering plan" not in somewhere.text
+    assert "not a number with its country code" in a_name.text
+
+
+async def test_what_waits_for_a_disabled_endpoint_is_held(site: Served) -> None:
+    await recorded(site.store)
+    await Registry(site.store).disable(CRM.id, "by hand")
+    somebody = await visitor(site)
+
+    page = await somebody.post("/people", number=BOB)
+
+    assert "acme/crm ‖ held" in page.text
