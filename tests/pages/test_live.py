@@ -17,7 +17,7 @@ from console.pages.picture import Looking, Picture
 from console.pages.poller import Poller
 from console.pages.stream import ASKED_EVERY_S
 from tests.builders import BOB, a_stop, an_endpoint
-from tests.console.served import FIRST_TOKEN, Served, logged, recorded, served, settings_of
+from tests.console.served import FIRST_TOKEN, Served, bury, logged, recorded, served, settings_of
 from tests.e2e.installation import eventually
 from tests.pages.visitor import Visitor, regions, visitor, watching
 
@@ -215,3 +215,17 @@ async def test_an_opt_out_that_waits_too_long_is_pointed_out_before_all_else(sto
         page = await (await visitor(here)).get("/")
 
     assert "Opt-outs are overdue at acme/crm" in page.text
+
+
+async def test_while_something_is_given_up_the_dashboard_does_not_say_that_all_is_well(site: Served) -> None:
+    await recorded(site.store)
+    await bury(site.store)
+    await bury(site.store, BOB)
+    await Pulse(site.store).beat(Beat("d1", "dispatcher", system_clock(), {"delivered": 1.0}))
+
+    page = await (await visitor(site)).get("/")
+
+    assert "All is well" not in page.text
+    assert "2 deliveries were given up." in page.text
+    assert "every endpoint has heard all of them" not in page.text
+    assert "/deliveries?state=dead" in page.links
