@@ -118,8 +118,8 @@ async def _person(visit: Visit, number: str) -> Person:
 
 def _doubt(who: Recipient, *, is_known: bool) -> str:
     if who.is_odd:
-        return "not a number with its country code"
-    return "" if is_known or exists(who.msisdn) else "in no numbering plan: is the country code missing?"
+        return "This is not a number with its country code."
+    return "" if is_known or exists(who.msisdn) else "This number is in no numbering plan: is the country code missing?"
 
 
 async def _happened(visit: Visit, event: Event, *, is_told: bool) -> Happened:

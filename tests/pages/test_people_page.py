@@ -153,9 +153,9 @@ async def test_a_number_that_exists_nowhere_is_doubted_where_nothing_is_known_of
     somewhere = await somebody.post("/people", number="+1 650 242 6099")
     a_name = await somebody.post("/people", number="12345")
 
-    assert "in no numbering plan: is the country code missing?" in nowhere.text
+    assert "This number is in no numbering plan: is the country code missing?" in nowhere.text
     assert "numbering plan" not in somewhere.text
-    assert "not a number with its country code" in a_name.text
+    assert "This is not a number with its country code." in a_name.text
 
 
 async def test_what_waits_for_a_disabled_endpoint_is_held(site: Served) -> None:
