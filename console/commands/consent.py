@@ -10,13 +10,14 @@ from rich.text import Text
 from config.clock import system_clock
 from consent.model import Status
 from consent.numbers import recipient
-from console import decisions
+from console import decisions, optouts
 from console.access import desk_of, screen_of
 from console.commands import lists
 from console.eventlines import line_of, told
 from console.invocation import examples, family
 from console.moments import for_people
 from console.numbering import doubt_about, international, oddity
+from console.optouts import Listed
 from console.refusals import SelfStopped
 from console.standings import Standing, happened, looked_up
 from console.terminal import Column, Listing, Screen, clean
@@ -25,6 +26,7 @@ app = family("May this number be texted, and why? State and history.")
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="With its country code: 15558937009, +1 555 893 7009.")]
 AccountOption = Annotated[str | None, typer.Option(help="Only for this account.")]
+MOST_LISTED = 10_000
 _STYLES = {"opted_out": "bold red", "opted_in": "bold green", "pending": "yellow", "unknown": "dim"}
 
 
@@ -47,6 +49,32 @@ def get(
     screen.show(standings, table(standings))
     if all(standing.sequence is None for standing in standings):
         _tell(screen, doubt_about(msisdn, done="looked up"))
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "consent-relay consent list --campaign 1116",
+        "consent-relay consent list --account acme -n 1000 --page 2 --json",
+    ),
+)
+def list_(
+    ctx: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Not needed where there is one account.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, max=MOST_LISTED, help="At most so many on a page.")] = 100,
+    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+) -> None:
+    """Who is opted out, in an order that stays, page by page.
+
+    For all of them at once, and for who is opted in: `consent-relay consent export`.
+    """
+    found = asyncio.run(optouts.listed(desk_of(ctx), account, campaign, page=page - 1, size=limit))
+    screen = screen_of(ctx)
+    screen.show(found.lines, opted_out(found))
+    if found.lines and found.total > len(found.lines):
+        last = -(-found.total // limit)
+        screen.aside(Text(f"{found.total:,} in all; this is page {page:,} of {last:,}.", style="dim"))
 
 
 @app.command()
@@ -118,6 +146,17 @@ app.command(epilog=lists.EXPORT_EXAMPLES)(lists.export)
 def _tell(screen: Screen, doubt: str | None) -> None:
     if doubt:
         screen.aside(Text(clean(doubt), style="yellow"))
+
+
+def opted_out(found: Listed) -> Listing:
+    return Listing(
+        (Column("number"), Column("account"), Column("campaign"), Column("opted out"), Column("opted in before")),
+        [
+            (line.msisdn, line.account, line.campaign, for_people(line.opted_out_at), for_people(line.opted_in_at))
+            for line in found.lines
+        ],
+        when_empty=f"Of {found.total:,} none is on this page." if found.total else "Nobody is opted out.",
+    )
 
 
 def table(standings: Sequence[Standing]) -> Listing:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from consent.ledger import Ledger, Store
-from consent.model import Account
+from consent.model import Account, Msisdn
 from console.commands.events import why_so_few
 from tests.builders import ACME, ALERTS, ANN, BOB, NOON, a_campaign, a_change, a_start, a_stop
 from tests.console.command_line import CommandLine
@@ -175,3 +175,31 @@ def test_nor_is_a_number_without_its_country_code_recorded_in_silence(cli: Comma
 
     assert "is the country code missing?" in cli.remarks("consent", "set", "2125550123", *decided)
     assert cli.remarks("consent", "set", "2125550123", *decided) == ""  # it is on the record now
+
+
+def test_who_is_opted_out_is_listed_page_by_page(cli: CommandLine) -> None:
+    async def more(store: Store) -> None:
+        for number in range(4):
+            await Ledger(store).apply(a_stop(msisdn=Msisdn(f"1555893700{number}"), at=NOON))
+
+    cli.in_store(more)
+
+    pages = [cli.json("consent", "list", "--campaign", "1116", "-n", "2", "--page", page) for page in ("1", "2", "3")]
+    told = cli.remarks("consent", "list", "-n", "2", "--page", "2")
+
+    assert sorted(line["msisdn"] for page in pages for line in page) == sorted(
+        (ANN, "15558937000", "15558937001", "15558937002", "15558937003")
+    )
+    assert next(line for page in pages for line in page if line["msisdn"] == ANN) == {
+        "msisdn": ANN,
+        "account": "acme",
+        "campaign": "1116",
+        "opted_out_at": "2025-11-24T16:00:02Z",
+        "opted_in_at": "2025-11-24T16:00:00Z",
+    }
+    assert "5 in all; this is page 2 of 3." in told
+    assert "Of 5 none is on this page." in cli.remarks("consent", "list", "--page", "2")
+
+
+def test_where_nobody_is_opted_out_the_list_says_so(cli: CommandLine) -> None:
+    assert "Nobody is opted out." in cli.remarks("consent", "list", "--campaign", "1117")
