@@ -10,7 +10,6 @@ _TOKEN = parameter(
 )
 _ANSWERS = {
     "200": {"description": "It is on disk, or was before."},
-    "204": {"description": "The same, for a provider that would send a body on."},
     "400": {"description": "It cannot be read."},
     "403": {"description": "It does not prove that it is the provider's."},
     "404": {"description": "No source has this token."},
