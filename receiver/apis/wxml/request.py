@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from lxml import etree
 
 from consent.errors import Refused
-from consent.safe_xml import parse
+from consent.safe_xml import parse_mended
 from receiver import fields
 from receiver.apis.wxml.errors import (
     ACTION_MISSING,
@@ -135,7 +135,7 @@ def _of_fields(given: Iterable[tuple[str, str]]) -> _Said:
 
 def _of_xml(document: bytes) -> _Said:
     try:
-        root = parse(document)
+        root = parse_mended(document)
     except Refused as exc:
         raise Rejected(not_xml(str(exc))) from exc
     if _name(root) != "REQUEST":

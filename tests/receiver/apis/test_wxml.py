@@ -345,7 +345,7 @@ async def test_nothing_that_comes_back_is_markup(here: Served) -> None:
     [
         "<REQUEST><ACTION>subscribe</ACTION>",
         "<",
-        "<REQUEST>&oops;</REQUEST>",
+        "<REQUEST>&oops;</ACTION></REQUEST>",
         '<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><REQUEST><MOBILE>&e;</MOBILE></REQUEST>',
         "<REQUEST>" + "<DATA>" * 20 + "</DATA>" * 20 + "</REQUEST>",
     ],

@@ -72,6 +72,16 @@ def test_the_documented_form_of_an_unsubscribe_has_no_more_than_that() -> None:
     )
 
 
+def test_what_was_put_together_by_hand_with_a_bare_ampersand_is_read_as_it_is_meant() -> None:
+    """An unsubscribe that is refused for a name beside it is one that is lost."""
+    request = of_xml(
+        "<ACTION>unsubscribe</ACTION><API_KEY>k</API_KEY><CAMPAIGNID>1116</CAMPAIGNID>"
+        "<MOBILE>16502426055</MOBILE><DATA><LAST_NAME>Ann & Bob</LAST_NAME></DATA>"
+    )
+
+    assert (request.action, request.mobile, request.data) == ("unsubscribe", "16502426055", {"LAST_NAME": "Ann & Bob"})
+
+
 @pytest.mark.parametrize("again", ["mobile=16502426056", "MOBILE=16502426056", "Mobile=16502426056&mobile=16502426055"])
 def test_two_numbers_in_fields_are_no_request_for_one_of_them(again: str) -> None:
     form = f"action=unsubscribe&api_key=k&campaignid=1116&mobile=16502426055&{again}"
