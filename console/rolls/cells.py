@@ -11,7 +11,8 @@ from console.rolls.vocabulary import unguarded
 
 # The commonest writing, past the cache of consent.numbers, which a million different numbers would only churn.
 _PLAIN = re.compile(r"\+?([1-9][0-9]{6,14})")
-_ROUNDED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+")
+# As spreadsheets and programs write it, with a sign: "0E0" is an odd sender, which an export hands back as it is.
+_ROUNDED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-][0-9]{2,}")
 _IN_FRONT = re.compile(r"\A(?:tel|sms|rcs|whatsapp):", re.IGNORECASE)
 _FLOAT = re.compile(r"([0-9]{7,15})\.0+")
 
@@ -24,7 +25,7 @@ def number(said: str, *, is_odd: bool) -> tuple[Msisdn, bool]:
         raise Refused("no number")
     if _ROUNDED.fullmatch(text):
         raise Refused(f"{text[:40]!r} was rounded by a spreadsheet: format the column as text and export it again")
-    if found := _FLOAT.fullmatch(text):
+    if not is_odd and (found := _FLOAT.fullmatch(text)):
         text = found[1]
     who = recipient(text)
     # A webhook's sender may be dug out of words; in a cell, words are a shifted column or a quote that nobody closed.

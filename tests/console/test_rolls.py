@@ -308,7 +308,10 @@ states = st.builds(
 
 @given(
     state=states,
-    msisdn=st.one_of(st.sampled_from([ANN, "12345"]), st.text(min_size=1).filter(lambda text: not text.isspace())),
+    msisdn=st.one_of(
+        st.sampled_from([ANN, "12345", "0E0", "00001234567.0"]),
+        st.text(min_size=1).filter(lambda text: not text.isspace()),
+    ),
     campaign=st.sampled_from([ALERTS, ODD_CAMPAIGN]),
     form=st.sampled_from(["csv", "ndjson"]),
 )
