@@ -2,11 +2,13 @@
 
 https://www.twilio.com/docs/messaging/guides/webhook-request
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
+https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from consent.errors import ConsentError, Unverified
 from consent.model import Source, UnixMs
@@ -18,8 +20,8 @@ from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 
-_SIGNATURE = "x-twilio-signature"
-HEADERS = (_SIGNATURE,)
+_SIGNATURE, _SETTINGS = "x-twilio-signature", "x-twilio-webhooks-signature-settings"
+HEADERS = (_SIGNATURE, _SETTINGS)
 
 _RETRY_AFTER_SECONDS = 1
 """Sent again only as the fragment of the webhook URL asks for (docs/providers.md), and not for long.
@@ -43,13 +45,14 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
         raise Unverified("the request has no X-Twilio-Signature")
     if not inbound.url:
         raise Unverified("Twilio signs the webhook URL, and we do not know it: set receiver.public_url")
-    covered = _covered(inbound)
+    covered, algorithm = _covered(inbound), _algorithm(inbound)
     for url in _spellings(inbound.url):
         text = (url + covered).encode("utf-8", "replace")
-        if is_same(given, mac(text, secret=source.signature_secret, algorithm="sha1")):
+        if is_same(given, mac(text, secret=source.signature_secret, algorithm=algorithm)):
             return
     raise Unverified(
-        "the X-Twilio-Signature does not match: signature_secret must be the auth token of the account, and "
+        "the X-Twilio-Signature does not match: signature_secret must be the auth token of the account, "
+        "or the shared key that signs instead, and "
         "receiver.public_url what the webhook URL in its console begins with"
     )
 
@@ -66,6 +69,11 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
 
 def reply(error: ConsentError | None) -> Reply:
     return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
+
+
+def _algorithm(inbound: Inbound) -> Literal["sha1", "sha256"]:
+    """A shared key, which signs in the place of the auth token, may do so with the longer digest."""
+    return "sha256" if "HMAC_SHA256" in inbound.header(_SETTINGS).upper() else "sha1"
 
 
 def _covered(inbound: Inbound) -> str:

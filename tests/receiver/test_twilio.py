@@ -5,6 +5,7 @@ The vectors are those of its own library: https://github.com/twilio/twilio-pytho
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +14,7 @@ from consent.errors import Refused, StoreUnavailable, TooLarge, Unverified
 from consent.model import UnixMs
 from receiver.codecs import twilio
 from receiver.codecs.codec import Reply
+from receiver.codecs.mac import mac
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 from tests.builders import NOON, a_source
@@ -92,6 +94,20 @@ def test_every_published_signature_is_believed_and_only_with_the_right_token(sig
 @pytest.mark.parametrize("name", ["text-post-form", "text-get", "stop-post-form", "mms-post-form", "receipt-post-form"])
 def test_a_signed_request_is_believed_however_old_it_is(sample: Sample, name: str) -> None:
     twilio.verify(sample(f"twilio/{name}"), SOURCE, UnixMs(0))
+
+
+@pytest.mark.parametrize(("settings", "algorithm"), [("key=WK1,algorithm=HMAC_SHA256", "sha256"), ("key=WK1", "sha1")])
+def test_a_shared_key_signs_by_the_digest_that_it_names(settings: str, algorithm: Literal["sha1", "sha256"]) -> None:
+    text = (URL + "".join(name + value for name, value in sorted(CALL))).encode()
+
+    def signed_by(secret: str) -> Inbound:
+        signature = mac(text, secret=secret, algorithm=algorithm).decode()
+        headers = (("x-twilio-signature", signature), ("x-twilio-webhooks-signature-settings", settings))
+        return replace(a_post(signature), headers=headers)
+
+    twilio.verify(signed_by("12345"), SOURCE, NOON)
+    with pytest.raises(Unverified):
+        twilio.verify(signed_by("54321"), SOURCE, NOON)
 
 
 def test_a_port_in_the_public_url_does_not_matter_if_it_is_the_usual_one(sample: Sample) -> None:
