@@ -29,6 +29,7 @@ def campaigns(settings: Settings) -> tuple[Campaign, ...]:
             title=table.title,
             brand=table.brand,
             short_code=table.short_code,
+            pool=table.pool,
             keywords=table.keywords,
             requires_opt_in=table.requires_opt_in,
         )

@@ -37,6 +37,7 @@ _CAMPAIGN = re.compile(r"(?!\.{1,2}\Z)[^\s/:{}\x00-\x1f\x7f]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _WORD = re.compile(r"\S(.{0,62}\S)?")
+_TEXTED = re.compile(r"(?=.*[^\W_]).{1,32}")
 _RATE = re.compile(r"([1-9][0-9]{0,5}/s)?")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SIGNING_PREFIX = "whsec_"
@@ -194,6 +195,7 @@ CampaignKey = Annotated[
     str, _matching(_CAMPAIGN, "1 to 64 characters without spaces and without / : { }, and not a dot or two")
 ]
 Word = Annotated[str, _matching(_WORD, "a word or phrase of 1 to 64 characters")]
+Texted = Annotated[str, _matching(_TEXTED, "a number that is texted, of at most 32 characters")]
 Pack = Annotated[str, _passing(lambda name: "" if name in PACKS else "one of " + ", ".join(PACKS))]
 Rate = Annotated[str, _matching(_RATE, 'a rate, as in "50/s", or "" for no limit')]
 EventPattern = Annotated[
@@ -227,5 +229,6 @@ StoreKeys = Annotated[tuple[StoreKey, ...], _LISTED]
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], _LISTED]
 Packs = Annotated[tuple[Pack, ...], _LISTED]
 Words = Annotated[tuple[Word, ...], _LISTED]
+Pool = Annotated[tuple[Texted, ...], _LISTED]
 CampaignKeys = Annotated[tuple[CampaignKey, ...], _LISTED]
 EventPatterns = Annotated[tuple[EventPattern, ...], _LISTED, _not_empty('["consent.*"]')]

@@ -18,6 +18,7 @@ from config.fields import (
     Flag,
     Headers,
     Id,
+    Pool,
     ProxyUrl,
     Rate,
     Secret,
@@ -51,6 +52,7 @@ class CampaignTable(BaseModel):
     title: str = Field(default="", max_length=LONGEST_TITLE)
     brand: str = Field(default="", max_length=LONGEST_TITLE)
     short_code: str = Field(default="", max_length=32)
+    pool: Pool = ()
     keywords: Words = ()
     requires_opt_in: Flag = False
 

@@ -1,7 +1,7 @@
 """Who is registered? An immutable picture of the registry at one version, with the look-ups that requests need."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -53,8 +53,8 @@ class Directory:
             {source.token: source for source in sources},
             {endpoint.id: endpoint for endpoint in endpoints},
             {account.api_key.lower(): account for account in known if account.api_key},
-            _grouped(listed, lambda campaign: campaign.account),
-            _grouped(listed, lambda campaign: (campaign.account, short_code_of(campaign.short_code))),
+            _grouped((campaign.account, campaign) for campaign in listed),
+            _grouped(((each.account, code), each) for each in listed for code in _codes_of(each)),
         )
 
     def campaigns_of(self, account: AccountId) -> tuple[Campaign, ...]:
@@ -68,13 +68,17 @@ class Directory:
         return self.campaigns.get((account, campaign))
 
     def with_forerunners(self, campaign: Campaign) -> tuple[CampaignId, ...]:
-        """The campaign, and the one that a text made of its short code before anybody registered it: a STOP from that
-        time holds for the short code, whatever campaign it belongs to now. What an N301 or N302 made is no forerunner,
-        even at the same short code: it is another campaign of the provider's."""
-        code = short_code_of(campaign.short_code)
-        found = [self.campaign(campaign.account, name) for name in texted_ids(code) if name != campaign.id]
-        forerunners = [each for each in found if each and each.discovered and short_code_of(each.short_code) == code]
-        return (campaign.id, *(each.id for each in forerunners))
+        """The campaign, and those that a text made of its numbers before anybody registered them: a STOP from that
+        time holds for the number, whatever campaign it belongs to now. What an N301 or N302 made is no forerunner,
+        even at the same number: it is another campaign of the provider's."""
+        forerunners = [
+            each.id
+            for code in _codes_of(campaign)
+            for name in texted_ids(code)
+            if name != campaign.id and (each := self.campaign(campaign.account, name))
+            if each.discovered and short_code_of(each.short_code) == code
+        ]
+        return (campaign.id, *forerunners)
 
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)
@@ -92,8 +96,13 @@ def texted_ids(short_code: str) -> tuple[CampaignId, CampaignId]:
     return CampaignId(short_code), CampaignId(f"{short_code}-texted")
 
 
-def _grouped(campaigns: Iterable[Campaign], key: Callable[[Campaign], Key]) -> dict[Key, tuple[Campaign, ...]]:
+def _codes_of(campaign: Campaign) -> Iterable[str]:
+    """All that it is texted at, each once."""
+    return dict.fromkeys(map(short_code_of, (campaign.short_code, *campaign.pool)))
+
+
+def _grouped(campaigns: Iterable[tuple[Key, Campaign]]) -> dict[Key, tuple[Campaign, ...]]:
     groups: defaultdict[Key, list[Campaign]] = defaultdict(list)
-    for campaign in campaigns:
-        groups[key(campaign)].append(campaign)
+    for key, campaign in campaigns:
+        groups[key].append(campaign)
     return {name: tuple(members) for name, members in groups.items()}

@@ -126,6 +126,8 @@ class Campaign:
     title: str = ""
     brand: str = ""
     short_code: str = ""
+    pool: tuple[str, ...] = ()
+    """Further numbers that it texts from, and people answer to."""
     keywords: tuple[str, ...] = ()
     requires_opt_in: bool = False
     discovered: bool = False

@@ -43,7 +43,8 @@ def table_of(row: Account | Campaign | Source | Endpoint) -> dict[str, object]:
             return asdict(row)
         case Campaign():
             return {name: value for name, value in asdict(row).items() if name != "discovered"} | {
-                "keywords": list(row.keywords)
+                "pool": list(row.pool),
+                "keywords": list(row.keywords),
             }
         case Source():
             return asdict(row) | {"tolerance": spelled(row.tolerance)}

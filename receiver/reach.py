@@ -49,7 +49,7 @@ def texted_at(to: str) -> str:
 def _unregistered(short_code: str, account: AccountId, directory: Directory) -> Reach:
     first, second = texted_ids(short_code)
     known = directory.campaign(account, first)
-    if known is not None and not known.short_code:
+    if known is not None and not known.short_code and not known.pool:
         return Reach((known.id,))
     name = first if known is None else second
     return Reach((name,), (Campaign(account=account, id=name, short_code=short_code, discovered=True),))

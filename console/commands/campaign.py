@@ -31,6 +31,7 @@ def list_(
     epilog=examples(
         'consent-relay campaign add 1116 --account acme --title "Deals" --short-code 123456',
         'consent-relay campaign add 1117 --title "News" --short-code 123456 --keyword NEWS',
+        "consent-relay campaign add 1118 --short-code +18005551212 --pool +18005551213 --pool +18005551214",
     )
 )
 def add(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -40,6 +41,10 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     title: Annotated[str, typer.Option(help="Its name.")] = "",
     brand: Annotated[str, typer.Option(help="The brand that texts.")] = "",
     short_code: Annotated[str, typer.Option(help="The number that people text to.")] = "",
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(help="A further number that people text to, as of a Messaging Service. Repeat it for more."),
+    ] = None,
     keyword: Annotated[
         list[str] | None,
         typer.Option(help="STOP KEYWORD stops this campaign alone. Repeat the option for more than one."),
@@ -62,6 +67,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
             "title": title,
             "brand": brand,
             "short_code": short_code,
+            "pool": pool,
             "keywords": keyword,
             "requires_opt_in": requires_opt_in,
         }
@@ -103,7 +109,7 @@ def table(campaigns: Sequence[Campaign]) -> Listing:
             Column("campaign"),
             Column("title", folds=True),
             Column("brand", folds=True),
-            Column("short code"),
+            Column("short code", folds=bool(any(campaign.pool for campaign in campaigns))),
             Column("keywords", folds=True),
             Column("never seen"),
             Column("from"),
@@ -114,7 +120,7 @@ def table(campaigns: Sequence[Campaign]) -> Listing:
                 campaign.id,
                 campaign.title,
                 campaign.brand,
-                campaign.short_code,
+                ", ".join(filter(None, (campaign.short_code, *campaign.pool))),
                 ", ".join(campaign.keywords),
                 "ask first" if campaign.requires_opt_in else "may text",
                 "a webhook" if campaign.discovered else "you",

@@ -30,6 +30,7 @@ COMPLETE = judged(
                 "title": "Title",
                 "brand": "Brand",
                 "short_code": "123456",
+                "pool": ["+1 800 555 1212"],
                 "keywords": ["VIP"],
                 "requires_opt_in": True,
             }
@@ -80,6 +81,7 @@ def test_what_is_written_is_carried_over() -> None:
             title="Title",
             brand="Brand",
             short_code="123456",
+            pool=("+1 800 555 1212",),
             keywords=("VIP",),
             requires_opt_in=True,
         ),

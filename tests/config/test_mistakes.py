@@ -88,6 +88,7 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
         ("campaigns", {"id": ".."}, "and not a dot or two, got"),
         ("campaigns", {"brand": "b" * 257}, "expected at most 256 characters"),
         ("campaigns", {"short_code": "1" * 33}, "expected at most 32 characters"),
+        ("campaigns", {"pool": ["+-"]}, 'campaigns[0] "1116".pool[0]: expected a number that is texted'),
         ("campaigns", {"title": None}, "expected text in quotes"),
         ("sources", {"provider": "nexmoo"}, 'expected one of nexmo, skycore, got "nexmoo"; did you mean "nexmo"?'),
         ("sources", {"provider": "zebra"}, 'expected one of nexmo, skycore, got "zebra"'),

@@ -111,6 +111,20 @@ def test_a_number_is_found_however_it_was_registered(registered: str) -> None:
     assert campaign.short_code == registered
 
 
+def test_a_campaign_is_reached_at_every_number_of_its_pool() -> None:
+    found = replace(a_campaign(ACME, "18005551214", short_code="18005551214"), discovered=True)
+    campaign = replace(
+        a_campaign(ACME, "a", short_code="+18005551212"), pool=("+1 800 555 1213", "18005551214", "18005551212")
+    )
+
+    directory = Directory.of(1, campaigns=[found, campaign])
+
+    assert directory.campaigns_at(ACME, "18005551212") == (campaign,)
+    assert directory.campaigns_at(ACME, "18005551213") == (campaign,)
+    assert directory.campaigns_at(ACME, "+18005551214") == (found, campaign)
+    assert directory.with_forerunners(campaign) == ("a", "18005551214")
+
+
 def test_a_source_is_found_by_its_token_and_by_its_name() -> None:
     mine, other = a_source(ACME, "main", token="t" * 16), a_source(BOB, "main", token="u" * 16)
 

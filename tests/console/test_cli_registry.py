@@ -63,6 +63,14 @@ def test_a_campaign_is_added_once_and_changed_only_on_request(acme: CommandLine)
     assert [c["title"] for c in acme.json("campaign", "list", "--account", "acme")] == ["My Campaign Name", "Old news"]
 
 
+def test_a_campaign_has_every_number_that_it_texts_from(acme: CommandLine) -> None:
+    acme.run("campaign", "add", "1117", "--short-code", "+18005551212", "--pool", "+18005551213", "--pool", "654321")
+
+    (campaign,) = [each for each in acme.json("campaign", "list") if each["id"] == "1117"]
+    assert (campaign["short_code"], campaign["pool"]) == ("+18005551212", ["+18005551213", "654321"])
+    assert "+18005551212, +18005551213, 654321" in acme.run("campaign", "list")
+
+
 def test_a_campaign_found_in_a_webhook_is_filled_in(acme: CommandLine) -> None:
     async def discover(store: Store) -> int:
         return await Registry(store).discover(a_campaign("99999", title="", discovered=True))

@@ -189,6 +189,15 @@ def test_a_number_is_the_same_however_it_was_registered_or_texted(registered: st
     assert verdict.discovered == ()
 
 
+def test_a_stop_at_any_number_of_a_pool_is_out_of_the_campaign() -> None:
+    pooled = replace(PIZZA, short_code="+18005551212", pool=("+18005551213", "+18005551214"))
+
+    verdict = judged(a_text("STOP", to="18005551214"), Directory.of(1, campaigns=(pooled,)))
+
+    assert verdict.changes[0].campaigns == ("pizza",)
+    assert verdict.discovered == ()
+
+
 def test_a_campaign_that_is_only_called_like_the_number_is_another() -> None:
     namesake = replace(PIZZA, id=CampaignId("777"), short_code="999999")
     known = Directory.of(1, campaigns=(namesake,))

@@ -68,11 +68,12 @@ async def test_what_others_hang_on_is_not_removed_under_them(acme: Served) -> No
 async def test_a_campaign_is_added_changed_and_removed(acme: Served) -> None:
     added = await acme.post("/campaigns", {"account": "acme", "id": "1116", "title": "Deals", "keywords": ["DEALS"]})
     again = await acme.post("/campaigns", {"account": "acme", "id": "1116"})
-    changed = await acme.patch("/campaigns/acme/1116", {"requires_opt_in": True, "title": None})
+    changed = await acme.patch("/campaigns/acme/1116", {"requires_opt_in": True, "title": None, "pool": ["654321"]})
 
     assert (added.status, added.json["title"], added.json["keywords"]) == (201, "Deals", ["DEALS"])
     assert (again.status, again.json["code"]) == (409, "conflict")
     assert (changed.json["requires_opt_in"], changed.json["title"], changed.json["keywords"]) == (True, "", ["DEALS"])
+    assert changed.json["pool"] == ["654321"]
     assert (await acme.get("/campaigns/acme/1116")).json == changed.json
     assert (await acme.delete("/campaigns/acme/1116")).status == 200
     assert (await acme.get("/campaigns/acme/1116")).status == 404
