@@ -9,7 +9,7 @@ from hashlib import blake2b
 from importlib.resources import files
 
 _FIRST = "register"
-_SHARED = ("state", "clock", "schedule", "event", "decide", "states", "repeats", "health")
+_SHARED = ("state", "clock", "schedule", "event", "decide", "states", "repeats", "health", "verdict", "line")
 FUNCTIONS = (
     "apply",
     "hold_part",
