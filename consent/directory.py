@@ -80,6 +80,18 @@ class Directory:
         ]
         return (campaign.id, *forerunners)
 
+    @property
+    def strays(self) -> tuple[Campaign, ...]:
+        """What a text made of a number that nobody has registered since: whoever asks about another campaign does not
+        hear of a STOP there."""
+        return tuple(
+            each
+            for each in self.campaigns.values()
+            if each.discovered
+            and each.id in texted_ids(code := short_code_of(each.short_code))
+            and self.campaigns_at(each.account, code) == (each,)
+        )
+
     def endpoints_of(self, account: AccountId) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints.values() if e.account == account)
 

@@ -125,6 +125,16 @@ def test_a_campaign_is_reached_at_every_number_of_its_pool() -> None:
     assert directory.with_forerunners(campaign) == ("a", "18005551214")
 
 
+def test_a_number_that_was_texted_is_a_stray_until_somebody_registers_it() -> None:
+    texted = replace(a_campaign(ACME, "18005551214", short_code="18005551214"), discovered=True)
+    told = replace(a_campaign(ACME, "77", short_code="123456"), discovered=True)
+    campaign = a_campaign(ACME, "a", short_code="+18005551212")
+
+    assert Directory.of(1, campaigns=[texted, told, campaign]).strays == (texted,)
+    assert Directory.of(1, campaigns=[texted, told, replace(campaign, pool=("+18005551214",))]).strays == ()
+    assert Directory.of(1, campaigns=[replace(texted, discovered=False)]).strays == ()
+
+
 def test_a_source_is_found_by_its_token_and_by_its_name() -> None:
     mine, other = a_source(ACME, "main", token="t" * 16), a_source(BOB, "main", token="u" * 16)
 

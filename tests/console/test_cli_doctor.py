@@ -168,7 +168,7 @@ def test_the_registry_is_counted_and_what_is_odd_is_told() -> None:
     directory = Directory.of(
         1,
         accounts=(Account(id=ACME),),
-        campaigns=(a_campaign(), a_campaign("99999", discovered=True)),
+        campaigns=(a_campaign(), a_campaign("99999", short_code="99999", discovered=True)),
         sources=(a_source(),),
         endpoints=(an_endpoint(disabled="gone"),),
     )
@@ -177,6 +177,7 @@ def test_the_registry_is_counted_and_what_is_odd_is_told() -> None:
 
     assert findings[0].text == "1 account, 2 campaigns (1 of them found in webhooks), 1 source, 1 endpoint"
     assert {(finding.subject, finding.level) for finding in findings[1:]} == {
+        ("numbers", "warning"),
         ("signatures", "warning"),
         ("endpoint", "warning"),
     }
