@@ -132,9 +132,7 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
     )
     yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
     if strays := [f"{campaign.account}/{campaign.id}" for campaign in directory.strays]:
-        yield warning(
-            "numbers", f"{_some(strays)}: texted, and nobody's; a campaign's short_code or pool shall have it"
-        )
+        yield warning("numbers", f"{_some(strays)}: texted, and no campaign's; register it, or name it in a pool")
     if unsigned := [source_name(s) for s in sources if provider(s.provider).secret and not s.signature_secret]:
         yield warning(
             "signatures", f"{_some(unsigned)}: who knows the URL is believed; set signature_secret to be sure"
