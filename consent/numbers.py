@@ -37,6 +37,20 @@ _NAME = re.compile(
 _IN_WORDS = re.compile(r"(?<![0-9])[1-9][0-9]{6,14}(?![0-9])")
 
 
+_TWO_WAYS: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
+    # The 1 of mobiles went in 2019, and WhatsApp has kept it: https://www.twilio.com/guidelines/mx/voice
+    "52": ((re.compile(r"521([2-9][0-9]{9})"), r"52\1"), (re.compile(r"52([2-9][0-9]{9})"), r"521\1")),
+    # Mobiles have a 9 in front, which texts leave out: https://github.com/aftership/phone/issues/18
+    "54": ((re.compile(r"549([1-3][0-9]{9})"), r"54\1"), (re.compile(r"54([1-3][0-9]{9})"), r"549\1")),
+    # Mobiles got a ninth digit by 2016, and not everywhere: https://github.com/wwebjs/whatsapp-web.js/issues/86413
+    "55": (
+        (re.compile(r"55([1-9][0-9])9([6-9][0-9]{7})"), r"55\1\2"),
+        (re.compile(r"55([1-9][0-9])([6-9][0-9]{7})"), r"55\g<1>9\2"),
+    ),
+}
+"""By country code, where one line is written in two ways: what it is called by, and what else."""
+
+
 class Recipient(NamedTuple):
     msisdn: Msisdn
     is_odd: bool
@@ -54,6 +68,14 @@ def msisdn_of(raw: str) -> Msisdn:
     """`recipient(raw).msisdn`, for who reads ten thousand: a plain number costs a match, and nothing is remembered."""
     found = _E164.fullmatch(raw)
     return Msisdn(found[1]) if found else recipient(raw).msisdn
+
+
+def other_way(msisdn: Msisdn) -> Msisdn | None:
+    """How else the same line is written: 525512345678 is 5215512345678 to others."""
+    for pattern, other in _TWO_WAYS.get(msisdn[:2], ()):
+        if found := pattern.fullmatch(msisdn):
+            return Msisdn(found.expand(other))
+    return None
 
 
 def masked(msisdn: str) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from config.clock import system_clock
 from consent.model import Status
-from consent.numbers import recipient
+from consent.numbers import other_way, recipient
 from console import decisions, optouts
 from console.access import desk_of, screen_of
 from console.commands import lists
@@ -49,6 +49,8 @@ def get(
     screen.show(standings, table(standings))
     if all(standing.sequence is None for standing in standings):
         _tell(screen, doubt_about(msisdn, done="looked up"))
+    if other := other_way(msisdn):
+        _tell(screen, f"the same line is also written {other}: look that up, too")
 
 
 @app.command(

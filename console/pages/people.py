@@ -11,7 +11,7 @@ from aiohttp import web
 
 from consent.errors import Refused
 from consent.model import EndpointId, Event, Msisdn, Status
-from consent.numbers import Recipient, recipient
+from consent.numbers import Recipient, other_way, recipient
 from console import decisions, deliveries, standings
 from console.decisions import Wish
 from console.deliverylines import DeliveryLine
@@ -44,7 +44,7 @@ class Person:
     msisdn: Msisdn = field(repr=False)
     shown: str
     doubt: str
-    """Why this may be nobody's number; nothing where there is no doubt."""
+    """Why this may be nobody's number, or not all there is; nothing where there is no doubt."""
     disabled: frozenset[EndpointId]
     """What they are owed is held."""
     standings: Sequence[Standing]
@@ -106,7 +106,7 @@ async def _person(visit: Visit, number: str) -> Person:
     return Person(
         msisdn=who.msisdn,
         shown=shown(who.msisdn, mask_numbers=visit.desk.mask_numbers),
-        doubt=_doubt(who, is_known=bool(events)),
+        doubt=_doubt(who, is_known=bool(events), mask_numbers=visit.desk.mask_numbers),
         disabled=(await visit.desk.directory()).disabled,
         standings=found,
         history=[
@@ -116,9 +116,11 @@ async def _person(visit: Visit, number: str) -> Person:
     )
 
 
-def _doubt(who: Recipient, *, is_known: bool) -> str:
+def _doubt(who: Recipient, *, is_known: bool, mask_numbers: bool) -> str:
     if who.is_odd:
         return "This is not a number with its country code."
+    if other := other_way(who.msisdn):
+        return f"The same line is also written {shown(other, mask_numbers=mask_numbers)}: look that up, too."
     return "" if is_known or exists(who.msisdn) else "This number is in no numbering plan: is the country code missing?"
 
 

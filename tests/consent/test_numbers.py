@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent.errors import Refused
-from consent.numbers import LONGEST, masked, msisdn_of, recipient
+from consent.model import Msisdn
+from consent.numbers import LONGEST, masked, msisdn_of, other_way, recipient
 
 SEPARATED = st.text(alphabet="0123456789+-() ./;=xoe:tlspac٠١２", max_size=40)
 
@@ -191,3 +192,35 @@ def test_read_by_the_thousand_a_number_is_the_same(raw: str) -> None:
         return
 
     assert msisdn_of(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("525512345678", "5215512345678"),
+        ("541158749895", "5491158749895"),
+        ("553196883193", "5531996883193"),
+        ("552164180266", "5521964180266"),
+    ],
+)
+def test_one_line_may_be_written_in_two_ways(one: Msisdn, other: Msisdn) -> None:
+    assert other_way(one) == other
+    assert other_way(other) == one
+
+
+@pytest.mark.parametrize(
+    "msisdn",
+    [
+        *("16502426055", "5512345", "52551234567", "521551234567", "52155123456789", "ann@example.com", "521"),
+        *("551133334444", "5511933334444", "5521"),  # landlines of Brazil, and what would become one
+    ],
+)
+def test_most_lines_are_written_in_one_way(msisdn: Msisdn) -> None:
+    assert other_way(msisdn) is None
+
+
+@given(st.from_regex(r"\A(52|54|55)[0-9]{5,13}\Z"))
+def test_the_other_way_leads_back(msisdn: Msisdn) -> None:
+    other = other_way(msisdn)
+
+    assert other is None or (other != msisdn and other_way(other) == msisdn)

@@ -203,3 +203,8 @@ def test_who_is_opted_out_is_listed_page_by_page(cli: CommandLine) -> None:
 
 def test_where_nobody_is_opted_out_the_list_says_so(cli: CommandLine) -> None:
     assert "Nobody is opted out." in cli.remarks("consent", "list", "--campaign", "1117")
+
+
+def test_a_line_that_is_written_in_two_ways_is_told_by_both(cli: CommandLine) -> None:
+    assert "the same line is also written 5215512345678" in cli.remarks("consent", "get", "525512345678")
+    assert "also written" not in cli.remarks("consent", "get", ANN)

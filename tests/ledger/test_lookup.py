@@ -161,3 +161,34 @@ async def test_a_question_in_a_forerunner_takes_nobody_off_its_opt_out_list(look
     statuses = await lookup.many(ACME, (ALERTS, OTHER), [ANN, BOB], now=UnixMs(NOON + 2000))
 
     assert statuses == [Status.OPTED_OUT, Status.UNKNOWN]
+
+
+MEXICAN, ON_WHATSAPP = Msisdn("525512345678"), Msisdn("5215512345678")
+
+
+async def test_a_stop_by_the_other_writing_of_a_number_holds(lookup: Lookup, ledger: Ledger) -> None:
+    await ledger.apply(a_start(msisdn=MEXICAN))
+    await ledger.apply(a_stop(msisdn=ON_WHATSAPP, at=LATER))
+
+    known = await lookup.one(ACME, (ALERTS,), MEXICAN, now=LATER)
+    statuses = await lookup.many(ACME, (ALERTS,), [ANN, MEXICAN, BOB, ON_WHATSAPP], now=LATER)
+
+    assert known == Known(Status.OPTED_OUT, Actor.RECIPIENT, LATER, 1)
+    assert statuses == [Status.UNKNOWN, Status.OPTED_OUT, Status.UNKNOWN, Status.OPTED_OUT]
+    assert await lookup.many(ACME, (OTHER, ALERTS), [MEXICAN], now=LATER) == [Status.OPTED_OUT]
+
+
+async def test_a_start_by_the_number_itself_outweighs_an_earlier_stop_by_its_other_writing(
+    lookup: Lookup, ledger: Ledger
+) -> None:
+    await ledger.apply(a_stop(msisdn=ON_WHATSAPP))
+    await ledger.apply(a_start(msisdn=MEXICAN, at=LATER))
+
+    assert await lookup.many(ACME, (ALERTS,), [MEXICAN], now=LATER) == [Status.OPTED_IN]
+
+
+async def test_the_other_writing_of_a_number_opts_nobody_in(lookup: Lookup, ledger: Ledger) -> None:
+    await ledger.apply(a_start(msisdn=ON_WHATSAPP))
+
+    assert await lookup.one(ACME, (ALERTS,), MEXICAN, now=LATER) is None
+    assert await lookup.many(ACME, (ALERTS,), [MEXICAN, ON_WHATSAPP], now=LATER) == [Status.UNKNOWN, Status.OPTED_IN]

@@ -166,3 +166,13 @@ async def test_what_waits_for_a_disabled_endpoint_is_held(site: Served) -> None:
     page = await somebody.post("/people", number=BOB)
 
     assert "acme/crm ‖ held" in page.text
+
+
+async def test_a_line_that_is_written_in_two_ways_is_told_by_both(site: Served) -> None:
+    await recorded(site.store)
+
+    told = await (await visitor(site)).post("/people", number="525512345678")
+    masked = await (await visitor(site, "read")).post("/people", number="525512345678")
+
+    assert "The same line is also written 5215512345678: look that up, too." in told.text
+    assert "also written •••••••••5678" in masked.text

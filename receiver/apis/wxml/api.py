@@ -6,6 +6,7 @@ from config.clock import system_clock
 from consent.directory import Directory
 from consent.ledger import Lookup
 from consent.model import Account, Actor, CampaignId, Change, Recorded, Status
+from consent.numbers import other_way
 from receiver.apis.call import Answer, Call, Route
 from receiver.apis.gate import Clock, KeyAlone
 from receiver.apis.tools import Tools
@@ -49,10 +50,11 @@ class Wxml:
         return change_of(request, account.id, confirm_within=self._tools.confirm_within, now=self._clock())
 
     async def _stopped_before(self, change: Change, directory: Directory) -> bool:
-        """She stopped herself at the short code before anybody registered the campaign: that holds until she is in."""
+        """She stopped herself at the short code before anybody registered the campaign, or by the other writing of her
+        number: that holds until she is in."""
         campaign = directory.campaign(change.account, change.campaigns[0])
         campaigns = directory.with_forerunners(campaign) if campaign else ()
-        if len(campaigns) < 2:
+        if len(campaigns) < 2 and other_way(change.msisdn) is None:
             return False
         known = await self._lookup.one(change.account, campaigns, change.msisdn, now=self._clock())
         return known is not None and known.status is Status.OPTED_OUT and known.actor is Actor.RECIPIENT

@@ -163,6 +163,12 @@ async def test_a_stop_at_the_short_code_holds_for_a_campaign_that_was_registered
     assert (await here.get(action="unsubscribe", campaignid=HEIR)).code == "Success"
 
 
+async def test_a_stop_by_the_other_writing_of_her_number_holds(here: Served) -> None:
+    await here.apply(a_stop(at=NOON - 1000, msisdn=Msisdn("5215512345678")))
+
+    assert (await here.get(mobile="525512345678")).code == "E904"
+
+
 async def test_until_she_has_come_in_again(here: Served) -> None:
     await here.apply(a_stop(at=NOON - 1000, campaigns=(FORERUNNER,)))
     await here.apply(a_start(at=NOON - 500, campaigns=(HEIR,)))
