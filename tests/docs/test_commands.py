@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli import COMMANDS, app, loaded
+from tests.docs import command_reference
 from tests.docs.pages import ROOT, blocks, inline_codes, pages
 
 _CALL = re.compile(r"(?:^|(?<=[\s/=]))consent-relay (?=(?P<words>[^|;&#]*))")
@@ -47,6 +48,12 @@ def test_every_command_explains_itself(name: str) -> None:
         result = CliRunner().invoke(app, [*words, "--help"])
         assert result.exit_code == 0, (words, result.output)
         assert "Usage" in result.output
+
+
+def test_the_reference_says_what_help_says() -> None:
+    assert command_reference.PAGE.read_text("utf-8") == command_reference.page(), (
+        "write it anew: python -m tests.docs.command_reference"
+    )
 
 
 def calls(page: Path) -> Iterator[tuple[str, list[str]]]:
