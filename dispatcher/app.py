@@ -178,11 +178,11 @@ async def forget_removed(registry: Registry, queue: Queue, health: Health) -> No
     # The registry last, or an endpoint that is added meanwhile would be taken for one that is gone.
     owed, remembered, removed = await queue.owed_endpoints(), await health.remembered(), await registry.removed()
     registered = (await registry.directory()).endpoints
-    for endpoint in removed:
-        await registry.finish_removal(endpoint)
     # What a dispatcher filed that had not heard, or a process of an older version left.
     for endpoint in owed - removed - registered.keys():
-        await queue.purge(endpoint)
+        await registry.note_left(endpoint)
+    for endpoint in removed | (owed - registered.keys()):
+        await registry.finish_removal(endpoint)
     for endpoint in (owed | removed) - registered.keys():
         log.info("endpoint.purged", endpoint=endpoint)
     for endpoint in remembered - registered.keys():

@@ -78,6 +78,7 @@ class Keys:
         "origins",
         "partials",
         "partition",
+        "purged",
         "routed",
         "told",
         "unheard",
@@ -96,6 +97,7 @@ class Keys:
         self.told = tag + "told"
         self.failures = tag + "failures"
         self.partials = tag + "partials"
+        self.purged = tag + "purged"
 
     @property
     def trails(self) -> tuple[str, str, str]:

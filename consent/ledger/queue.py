@@ -279,13 +279,15 @@ class Queue:
         found = {name for keys in self._store.keys for name in await self._store.redis.zrange(keys.next, 0, -1)}
         return {EndpointId(name.decode()) for name in found}
 
-    async def purge(self, endpoint: EndpointId) -> None:
-        """Forget what a removed endpoint was owed."""
+    async def purge(self, endpoint: EndpointId, *, removed_at: UnixMs) -> None:
+        """Forget what an endpoint was owed that was removed then, and nothing of what it is owed since it was added
+        again."""
         for keys in self._store.keys:
             fixed = (
                 keys.next,
                 keys.leased,
                 keys.unheard,
+                keys.purged,
                 keys.due(endpoint),
                 keys.heads(endpoint),
                 keys.unheard_by(endpoint),
@@ -298,7 +300,7 @@ class Queue:
                 cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=_STRETCH)
                 recipients = [Msisdn(name.decode()) for name in heads]
                 lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
-                left = await self._store.commit.call("purge", (*fixed, *lanes), (endpoint, *recipients))
+                left = await self._store.commit.call("purge", (*fixed, *lanes), (endpoint, removed_at, *recipients))
 
 
 def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: str) -> Lease:

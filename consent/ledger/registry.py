@@ -22,7 +22,7 @@ from consent.ledger.rows import Row, RowT
 from consent.ledger.sealing import UNSEALED, Seals, key_of
 from consent.ledger.store import Store
 from consent.ledger.wire import pack
-from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Source
+from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Partition, Source, UnixMs
 
 _DISABLED = "disabled"
 """Why an endpoint is disabled lies beside the endpoints, so that applying the configuration does not enable one."""
@@ -124,6 +124,10 @@ class Registry:
         """Whatever hangs on it."""
         return await self._dismiss(row, "")
 
+    async def note_left(self, endpoint: EndpointId) -> None:
+        """Something was left of one that is not registered: it counts as removed now, unless it does already."""
+        await self._enroll(_REMOVED, endpoint, str(await self._store.now(Partition(0))), "new")
+
     async def removed(self) -> set[EndpointId]:
         """Endpoints of whose deliveries something may be left."""
         return {EndpointId(name.decode()) for name in await self._store.redis.hkeys(registry_table(_REMOVED))}
@@ -135,7 +139,7 @@ class Registry:
             *(pack(("HGET", registry_table(table), endpoint)) for table in (_REMOVED, rows.TABLES[Endpoint]))
         )
         if at is not None and row is None:
-            await Queue(self._store).purge(endpoint)
+            await Queue(self._store).purge(endpoint, removed_at=UnixMs(int(at)))
             # What was said of it after it was removed, by whoever had not heard.
             await self.enable(endpoint)
             await Health(self._store).forget(endpoint)

@@ -11,7 +11,7 @@ from redis import Redis
 
 from consent.directory import Directory
 from consent.errors import Misconfigured, StoreUnavailable
-from consent.ledger import Backlog, Depth, Health, HealthRules, Registry, Said, Store, Watch, Wish
+from consent.ledger import Backlog, Depth, Health, HealthRules, Queue, Registry, Said, Store, Watch, Wish
 from consent.ledger.keys import REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
 from consent.ledger.registry import Amended, Sealing
 from consent.ledger.rows import Row, encoded
@@ -28,8 +28,8 @@ from consent.model import (
     RetiringSecret,
     UnixMs,
 )
-from tests.builders import ACME, a_campaign, a_source, an_endpoint
-from tests.console.served import bury, recorded
+from tests.builders import ACME, NOON, a_campaign, a_source, a_stop, an_endpoint
+from tests.console.served import bury, logged, recorded, routed
 
 ACCOUNT = Account(id=ACME, api_key="abcd1234", api_secret="s3cr3t", signature_method="sha256")
 CRM = an_endpoint("crm")
@@ -448,6 +448,40 @@ async def test_what_one_is_owed_that_is_registered_again_is_not_forgotten(half_r
 
     assert (await Backlog(store).depth(CRM.id)).owed == 2
     assert await half_removed.removed() == set()
+
+
+async def test_who_comes_late_to_finish_a_removal_forgets_nothing_of_what_was_added_since(
+    half_removed: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purge, is_added = Queue.purge, asyncio.Event()
+
+    async def purged_late(queue: Queue, endpoint: EndpointId, *, removed_at: UnixMs) -> None:
+        if asyncio.current_task() is late:
+            await is_added.wait()
+        await purge(queue, endpoint, removed_at=removed_at)
+
+    monkeypatch.setattr(Queue, "purge", purged_late)
+    late = asyncio.create_task(Registry(store).finish_removal(CRM.id))
+    await asyncio.sleep(0.05)  # it has read that the endpoint is gone
+
+    await half_removed.put(CRM)
+    await logged(store, a_stop(at=NOON + 5000))
+    await routed(store)
+    is_added.set()
+    await late
+
+    assert (await Backlog(store).depth(CRM.id)).owed == 1
+    assert await half_removed.removed() == set()
+
+
+async def test_what_was_filed_behind_a_removal_is_forgotten_by_the_next(half_removed: Registry, store: Store) -> None:
+    await half_removed.finish_removal(CRM.id)
+    await recorded(store, CRM)
+    await half_removed.remove(CRM)
+
+    await half_removed.finish_removal(CRM.id)
+
+    assert await Backlog(store).depth(CRM.id) == Depth(owed=0, in_flight=0, dead=0)
 
 
 async def test_one_that_cannot_be_forgotten_is_not_added(half_removed: Registry, store: Store) -> None:

@@ -1,21 +1,25 @@
 -- purge: forget what a removed endpoint was owed, some recipients at a time.
---   KEYS[1] next zset  [2] leased zset  [3] the partition's unheard zset
---   of the endpoint: [4] due zset  [5] heads hash  [6] unheard zset  [7] dead zset  [8] graves hash  [9] given-up hash
+--   KEYS[1] next zset  [2] leased zset  [3] the partition's unheard zset  [4] purged hash, endpoint -> its last removal
+--   of the endpoint: [5] due zset  [6] heads hash  [7] unheard zset  [8] dead zset  [9] graves hash  [10] given-up hash
 --   then the lane lists
---   ARGV[1] endpoint   then the recipients, in the order of the lane lists
+--   ARGV[1] endpoint  [2] when it was removed (unix ms)   then the recipients, in the order of the lane lists
 --   returns how many heads are left
+-- Why the purged hash: whoever adds an endpoint again finishes its removal first, and another may be at it. What is filed
+-- from then on is not his to forget.
 local function purge(keys, args)
-  for i = 2, #args do
-    redis.call('HDEL', keys[5], args[i])
-    redis.call('ZREM', keys[4], args[i])
+  if tonumber(redis.call('HGET', keys[4], args[1]) or '0') >= tonumber(args[2]) then return 0 end
+  for i = 3, #args do
+    redis.call('HDEL', keys[6], args[i])
+    redis.call('ZREM', keys[5], args[i])
     redis.call('ZREM', keys[2], args[1] .. '\31' .. args[i])
     redis.call('DEL', keys[8 + i])
   end
-  local left = redis.call('HLEN', keys[5])
+  local left = redis.call('HLEN', keys[6])
   if left == 0 then
-    redis.call('DEL', keys[4], keys[6], keys[7], keys[8], keys[9])
+    redis.call('DEL', keys[5], keys[7], keys[8], keys[9], keys[10])
     redis.call('ZREM', keys[1], args[1])
     redis.call('ZREM', keys[3], args[1])
+    redis.call('HSET', keys[4], args[1], args[2])
   end
   return left
 end
