@@ -3,7 +3,7 @@
 In this order, and the first that speaks decides:
 
     exact      the whole message is a keyword                        "Stop."  "ＳＴＯＰ"  "Arrêt"  "start"  "help"
-    alias      a keyword and the name of one campaign                "STOP PIZZA"  "start pizza"
+    alias      a keyword and the name of one campaign                "STOP PIZZA"  "start pizza"  "pizza stop"
     prefix     a short sentence that opens with a plain opt-out      "stop it please"  "Stop all texts"
     sentence   one sentence or line of a longer message is one       "I moved away. STOP"
     words      keywords and courtesies, nothing else                 "start, no wait, stop"  "please cancel"
@@ -102,11 +102,12 @@ def _spelt(words: Sequence[str], rules: Rules) -> OptOut | None:
 
 
 def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Aliases) -> Verdict | None:
-    verdict = _named(words, rules, aliases)
-    if verdict is None:
-        polite = _named(_without_courtesies(words, rules), rules, aliases)
-        return polite if isinstance(polite, OptOut) else None
-    return verdict
+    """Only in so many words does anybody opt in: "please stop pizza" and "pizza stop" opt out alone."""
+    if (verdict := _named(words, rules, aliases)) is not None:
+        return verdict
+    polite = _without_courtesies(words, rules)
+    looser = (_named(order, rules, aliases) for order in (polite, [*polite[-1:], *polite[:-1]]))
+    return next((verdict for verdict in looser if isinstance(verdict, OptOut)), None)
 
 
 def _named(words: Sequence[str], rules: Rules, aliases: Aliases) -> OptOut | OptIn | None:
@@ -175,14 +176,15 @@ def _bare_words(words: Sequence[str], rules: Rules) -> OptOut | None:
 
 
 def _phrase(said: str, rules: Rules) -> OptOut | None:
-    """Not if it is negated. With the negation some words away, that may belong to something else, and she is out."""
+    """Not if it is negated. With the negation some words away, that may belong to something else, and she is out; so is
+    who asks about it, and an operator should look."""
     for found in rules.phrase.finditer(said):
         verdict = rules.phrases[found[0]]
         if _is_innocent(found[0].split()[-1], said[found.end() :].split(), rules):
             continue
         before = said[: found.start()].split()[-_NEGATED_WITHIN_WORDS:]
         if rules.negations.isdisjoint(before):
-            return verdict
+            return verdict if rules.questions.isdisjoint(before) else replace(verdict, review=True)
         if before[-1] not in rules.negations:
             return replace(verdict, rule=f"{verdict.rule} negated", review=True)
     return None

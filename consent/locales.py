@@ -51,6 +51,8 @@ class Pack:
     courtesies: Words = ()
     """Single words around a keyword that change nothing."""
     negations: Words = ()
+    questions: Words = ()
+    """Before a phrase they ask about it: "why did you remove me"."""
 
 
 PACKS: Mapping[str, Pack] = {
@@ -67,7 +69,8 @@ PACKS: Mapping[str, Pack] = {
             *("cancel all", "end all", "quit all", "unsubscribe all"),  # likewise
         ),
         openings=("stop", "unsubscribe", "unsub", "opt out", "optout", "revoke"),
-        innocent=("stop by", "stop sign", "stop signs"),  # Textizen met "Stop signs at dangerous intersections"
+        # Textizen met "Stop signs at dangerous intersections".
+        innocent=("stop by", "stop sign", "stop signs", "stop light", "stop lights", "stop watch"),
         phrases=(
             *("remove me", "remove my name", "remove my number", "take me off", "take my number off"),  # Spoke
             *("lose my number", "delete my number", "i opt out", "dont contact me", "do not contact me"),  # Spoke
@@ -83,12 +86,25 @@ PACKS: Mapping[str, Pack] = {
             *("like to unsubscribe", "like to opt out", "like to be removed"),
             *("dont text me", "do not text me", "dont message me", "do not message me"),
             *("no more texts", "no more messages", "leave me alone"),
+            # FCC: no words of our choosing may be asked for.
+            *("remove this number", "remove my phone number", "delete this number", "delete my phone number"),
+            *("take this number off", "lose this number", "unsubscribe this number", "unsubscribe my number"),
+            *("taken off your list", "me off your list", "me off this list"),
+            *("quit messaging me", "quit sending me", "dont send me any", "do not send me any"),
+            *("dont send me anymore", "do not send me anymore", "no longer wish to receive"),
+            *("dont ever text me", "do not ever text me", "dont ever contact me", "do not ever contact me"),
+            *("dont text this number", "do not text this number", "do not call or text", "dont call or text"),
+            *("dont want to receive", "do not want to receive", "no longer want to receive"),
+            *("dont want these texts", "do not want these texts", "dont want your texts", "do not want your texts"),
             *("never text me again", "never message me again", "never contact me again"),  # FCC
             *("revoke my consent", "revoke consent", "withdraw my consent"),  # FCC
         ),
         doubtful=(
-            "wrong number",  # whoever reads it now never consented: the number may have a new owner
-            *("please stop", "make it stop"),  # what else than our texts?
+            *("wrong number", "wrong person"),  # who reads it now never consented: the number may have a new owner
+            *("please stop", "stop please", "make it stop"),  # what else than our texts?
+            *("stop sending", "stop texting", "stop messaging", "stop contacting", "quit texting", "quit sending"),
+            *("cancel my subscription", "cancel subscription", "end my subscription"),  # or of something else
+            *("how do i unsubscribe", "how do i opt out", "unsubscribe from"),
         ),
         opt_in=("start", "unstop", "subscribe", "resume", "resume all"),  # Twilio, Ring, Plivo
         yes=(
@@ -105,6 +121,7 @@ PACKS: Mapping[str, Pack] = {
             *("fuck", "fucking", "off"),  # no courtesies, and change as little
         ),
         negations=("not", "dont", "never", "cant", "cannot", "wont", "didnt", "doesnt", "non"),
+        questions=("why", "when", "how", "did", "who"),
     ),
     "fr": Pack(
         opt_out=("arret", "arrete", "arrett"),  # CWTA, AWS: arret; Proxy: all three

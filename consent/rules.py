@@ -12,7 +12,7 @@ from consent.locales import DEFAULT_PACKS, PACKS, Pack
 from consent.model import CampaignId
 from consent.spelling import normalise
 
-_READING = 3
+_READING = 4
 """Raise it when consent/keywords.py reads a message differently: it is part of `Rules.version`."""
 
 
@@ -89,6 +89,7 @@ class Rules:
     phrase: re.Pattern[str]
     courtesies: frozenset[str]
     negations: frozenset[str]
+    questions: frozenset[str]
     triggers: frozenset[str]
     """A message with none of these words is an ordinary text, which most are."""
 
@@ -112,7 +113,8 @@ def rules(
         phrase=_any_of(phrases),
         courtesies=frozenset(_all(chosen, "courtesies")),
         negations=frozenset(_all(chosen, "negations")),
-        triggers=frozenset(max(words.split(), key=len) for words in telling),
+        questions=frozenset(_all(chosen, "questions")),
+        triggers=frozenset(max(reversed(words.split()), key=len) for words in telling),
     )
 
 

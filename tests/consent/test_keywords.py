@@ -277,6 +277,15 @@ def test_courtesies_around_a_weaker_word_opt_out_and_ask_for_a_look(text: str) -
         ("I'd like to opt out of this", "like to opt out"),
         ("Please make it stop", "make it stop"),
         ("i said stop", "i said stop"),
+        ("can you unsubscribe this number from your list", "unsubscribe this number"),
+        ("Please remove my phone number from your database", "remove my phone number"),
+        ("get me off this list", "me off this list"),
+        ("I would like to be taken off your list", "taken off your list"),
+        ("quit sending me this", "quit sending me"),
+        ("Please don't send me any more texts", "dont send me any"),
+        ("don't ever text me", "dont ever text me"),
+        ("Do not call or text this number", "do not call or text"),
+        ("I don't want to receive these anymore", "dont want to receive"),
     ],
 )
 def test_what_a_reasonable_person_reads_as_revocation_opts_out(text: str, phrase: str) -> None:
@@ -285,6 +294,38 @@ def test_what_a_reasonable_person_reads_as_revocation_opts_out(text: str, phrase
     assert isinstance(found, OptOut)
     assert found.keyword == phrase.upper()
     assert found.rule.removesuffix(" negated") == f"phrase:{phrase}"
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("stop please and thank you so much for everything", "stop please"),
+        ("I have asked you twice now to stop sending these", "stop sending"),
+        ("You have the wrong person", "wrong person"),
+        ("Cancel my subscription", "cancel my subscription"),
+        ("How do I unsubscribe?", "how do i unsubscribe"),
+    ],
+)
+def test_what_may_be_meant_otherwise_opts_out_and_asks_for_a_look(text: str, phrase: str) -> None:
+    assert verdict(text) == out(phrase.upper(), f"phrase:{phrase}", review=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("why did you remove me from the list?", "remove me"),
+        ("When did I opt out?", "i opt out"),
+        ("did you take me off the schedule?", "take me off"),
+    ],
+)
+def test_who_asks_about_it_is_out_and_an_operator_looks(text: str, phrase: str) -> None:
+    assert verdict(text) == out(phrase.upper(), f"phrase:{phrase}", review=True)
+
+
+def test_a_campaigns_own_keyword_may_come_first_and_then_opts_nobody_in() -> None:
+    assert verdict("PIZZA STOP") == OptOut(NamedCampaigns((PIZZA,)), "STOP PIZZA", "alias:stop")
+    assert verdict("hot deals stop please") == OptOut(NamedCampaigns((DEALS,)), "STOP HOT DEALS", "alias:stop")
+    assert verdict("pizza start") == Other()
 
 
 def test_a_wrong_number_opts_out_and_asks_for_a_look() -> None:
@@ -331,6 +372,12 @@ def test_a_negation_some_words_before_a_phrase_is_doubt_and_doubt_opts_out() -> 
         "please do not remove me",
         "stop by tomorrow",
         "Stop signs at dangerous intersections",
+        "Stop lights are out on Main Street",
+        "stop watch is broken",
+        "I will be at the bus stop",
+        "please do not stop sending me coupons",
+        "why stop now",
+        "How do I cancel my appointment?",
         "stop worrying about it and just come over for dinner",
         "see http://www.stop.com/ for more",
         "Liked “Sale ends today. STOP”",
