@@ -15,7 +15,7 @@ from consent.model import AttemptRecord, EndpointId, EventId, Msisdn, Opening, U
 
 _PAGE = 500
 _REPLAYED = frozenset({"R", "r"})
-"""The marks that lua/schedule.lua gives to a replay; another sign may follow."""
+"""The marks that lua/head.lua gives to a replay; another sign may follow."""
 _KNOWN = frozenset(field.name for field in fields(AttemptRecord))
 
 

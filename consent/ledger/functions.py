@@ -9,7 +9,10 @@ from hashlib import blake2b
 from importlib.resources import files
 
 _FIRST = "register"
-_SHARED = ("state", "clock", "schedule", "event", "decide", "states", "repeats", "health", "verdict", "line")
+_SHARED = (
+    *("state", "clock", "head", "filing", "soonest", "lane", "advance", "ending"),
+    *("event", "precedence", "decide", "states", "repeats", "health", "verdict", "line"),
+)
 FUNCTIONS = (
     "apply",
     "hold_part",

@@ -21,7 +21,7 @@ CLOCK_SKEW_MS = 5 * 60 * 1000
 SEPARATOR = "\x1f"
 _EVENT_ID = re.compile(r"evt_([0-9]{1,5})_([0-9]{1,15})_([0-9]{1,19})")
 BAND_MS = 2**43
-"""How far apart opt-outs and others, first attempts and later ones are filed in one set (lua/schedule.lua)."""
+"""How far apart opt-outs and others, first attempts and later ones are filed in one set (lua/head.lua)."""
 
 REGISTRY_VERSION = "{registry}:version"
 REGISTRY_CHANGES = "{registry}:changes"

@@ -320,7 +320,7 @@ def _lane_keys(keys: Keys, endpoint: EndpointId, msisdn: Msisdn) -> tuple[str, s
 
 
 def _mark(is_opt_out: bool, is_listed: bool) -> str:
-    """lua/schedule.lua says what follows from it."""
+    """lua/head.lua says what follows from it."""
     return "l" if is_listed else "1" if is_opt_out else "0"
 
 

@@ -13,27 +13,10 @@
 --   and a `subscribe` to who is in already leaves the instant, or it would outweigh her STOP of the time between
 --   an opt-in that yields is late against a STOP of her own, whatever its instant
 --
--- change: type, recipient, status, at, received and is_yielding (nil in a list), actor, origin (its text), told; of a question until_s and promised; keys: log,
--- origins; and, as they come about, sequence (of the recipient's last event), writes (state fields and values, for one
--- HSET in the end), has_changed, has_asked, and promises (campaigns whose confirmation is due).
-local NAME = {i = 'opted_in', o = 'opted_out', p = 'pending', u = 'unknown'}
-
-local YIELDING = {A = true, O = true, R = true, i = true}
-
-local function is_self_stopped(state) return state.status == 'o' and state.actor == 'r' end
-
-local function yields(before, change)
-  if change.status ~= 'o' or before.status == 'o' then return false end
-  return before.status == 'p' or (change.received and before.at > change.received) or
-    (change.actor == 'r' and YIELDING[before.actor])
-end
-
-local function is_late(before, change)
-  if not before or yields(before, change) then return false end
-  if change.is_yielding and change.status ~= 'o' and is_self_stopped(before) then return true end
-  return change.at < before.at or (change.at == before.at and before.status == 'o' and change.status ~= 'o')
-end
-
+-- change: type, recipient, status, at, received and is_yielding (nil in a list), actor, origin (its text), told; of a
+-- question until_s and promised; keys: log, origins; and, as they come about, sequence (of the recipient's last event),
+-- writes (state fields and values, for one HSET in the end), has_changed, has_asked, and promises (campaigns whose
+-- confirmation is due).
 local function write(change, campaign, state)
   change.writes[#change.writes + 1] = change.recipient .. '\31' .. campaign
   change.writes[#change.writes + 1] = pack_state(state)
