@@ -20,38 +20,27 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
 from config.clock import steady_clock, system_clock
 from consent.directory import Directory
 from consent.errors import ConsentError
-from consent.ledger import LEASE_MS, Claimed, Look, Order, Queue, Standing
+from consent.ledger import LEASE_MS, Claimed, Order, Queue, Standing
 from consent.model import Delivery, EndpointId, Lease, Millis, Partition, UnixMs
 from consent.together import all_of
 from dispatcher.agenda import Agenda
 from dispatcher.attempt import AT_ONCE, Attempts
 from dispatcher.deadline import Deadline
 from dispatcher.gate import Gate
+from dispatcher.lookout import LOOK_EVERY_MS, Lookout
 from dispatcher.plan import plan_claims
 from dispatcher.slots import Slots
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 
-_LOOK_EVERY_MS = 7000
-"""The safety net: what another process did without waking us, and then perhaps died of, is found after this long. A
-look that sees a lease is followed by one when that runs out, so what a dead dispatcher held is taken over after this or
-after the lease (consent/ledger/queue.py), whichever is longer: below ten seconds, unless the store was away meanwhile.
-At rest looks are most of what a dispatcher sends: with sixteen partitions two commands a second."""
-_LOOK_AGAIN_MS = 250
-_LOOK_AFTER_FAILURE_MS = 1000
 HEARTBEAT_S = 1.5
-_REAP_AFTER_FAILURE_MS = 3500
-"""Whoever could not reach the store supposes that others could not either: they have time for two heartbeats before
-what they hold is taken for left behind, or an outage of the store would make the endpoints hear all of it twice."""
 _ORDERS: Sequence[Order] = ("tried", "urgent", "untried", "urgent")
 """Of one claim after the other: an endpoint may have one slot, and opt-outs to be tried again without end."""
 
@@ -100,12 +89,11 @@ class Delivering:
         self._gate = gate
         self._deadline = deadline
         self._clock = clock
-        self._partitions = [Partition(p) for p in range(partitions)]
+        self._partitions = partitions
         self._agenda = Agenda()
+        self._lookout = Lookout(queue, self._agenda, deadline, partitions=partitions, clock=clock)
         self._slots: Slots[_Holding] = Slots(concurrency)
         self._held: set[_Holding] = set()
-        self._look_at = UnixMs(0)
-        self._reap_from: dict[Partition, UnixMs] = {}
         self._awake = asyncio.Event()
         self._is_stopping = False
         self._turns = 0
@@ -182,12 +170,12 @@ class Delivering:
         self._awake.clear()
         if self._is_stopping:
             return None
-        if self._clock() >= self._look_at:
-            await self._look_around()
+        if self._clock() >= self._lookout.again_at:
+            await self._lookout.look_around(self.directory.endpoints)
         now = self._clock()  # for both: what became due between two readings would be due for neither
         if await self._claim(now):
             return 0
-        await self._sleep(min(self._rest(now), max(self._look_at - now, 0)) / 1000)
+        await self._sleep(min(self._rest(now), max(self._lookout.again_at - now, 0)) / 1000)
         return 0
 
     async def heartbeat(self) -> float:
@@ -235,33 +223,8 @@ class Delivering:
     def _rest(self, now: UnixMs) -> int:
         """Where there is no room for anybody, it does not matter what becomes due."""
         if self._slots.free <= 0:
-            return _LOOK_EVERY_MS
-        return self._agenda.rest(self.directory.endpoints, now, longest=_LOOK_EVERY_MS)
-
-    async def _look_around(self) -> None:
-        """The next time is when the first lease that is held by anybody runs out, or routinely. Where a partition does
-        not answer, the others are looked at all the same, and it is asked again soon; where none does, this is the only
-        thing to do, or a turn that asks for nothing would be taken for a recovery."""
-        found = await asyncio.gather(*map(self._look_into, self._partitions), return_exceptions=True)
-        if looks := [look for look in found if isinstance(look, Look)]:
-            self._look_at = UnixMs(self._clock() + _LOOK_AFTER_FAILURE_MS)
-            await self._deadline.looked(looks, self.directory.endpoints)
-        for failure in (look for look in found if isinstance(look, BaseException)):
-            raise failure
-        leases_left = [look.first_expiry - look.now for look in looks if look.first_expiry is not None]
-        self._look_at = UnixMs(self._clock() + max(min([_LOOK_EVERY_MS, *leases_left]), _LOOK_AGAIN_MS))
-
-    async def _look_into(self, partition: Partition) -> Look:
-        """And give back what was held by somebody who is gone."""
-        asked = self._agenda.notes
-        look = await self._asked(partition, self._queue.look(partition))
-        self._agenda.looked(look, self._clock(), asked=asked)
-        may_reap = self._clock() >= self._reap_from.get(partition, 0)
-        if look.expired and may_reap and (reaped := await self._queue.reap(look)):
-            log.warning("leases.reaped", partition=look.partition, count=reaped)
-            for endpoint, _ in look.expired:
-                self._agenda.note(look.partition, endpoint)
-        return look
+            return LOOK_EVERY_MS
+        return self._agenda.rest(self.directory.endpoints, now, longest=LOOK_EVERY_MS)
 
     async def _claim(self, now: UnixMs) -> bool:
         """Whether anything was worth asking for."""
@@ -298,20 +261,11 @@ class Delivering:
     ) -> None:
         """Count what came of it."""
         asked, asked_at = self._agenda.notes, self._clock()
-        claimed = await self._asked(partition, claim())
+        claimed = await self._lookout.asked(partition, claim())
         self._agenda.claimed(partition, claimed, self._clock(), asked=asked)
         for lease in claimed.leases:
             self._hold(lease, UnixMs(asked_at + LEASE_MS))
             counts[lease.endpoint] += 1
-
-    async def _asked(self, partition: Partition, answer: Awaitable[T]) -> T:
-        try:
-            return await answer
-        except ConsentError:
-            self._agenda.forget(partition)
-            self._reap_from[partition] = UnixMs(self._clock() + _REAP_AFTER_FAILURE_MS)
-            self._look_at = self._clock()
-            raise
 
     def _hold(self, lease: Lease, until: UnixMs) -> None:
         holding = _Holding(lease, until)
@@ -332,7 +286,7 @@ class Delivering:
 
     def _first(self) -> int:
         """The partition that comes first where there is no room for all. Each does, in every order."""
-        return self._turns // len(_ORDERS) % len(self._partitions)
+        return self._turns // len(_ORDERS) % self._partitions
 
     def _heed(self, name: EndpointId) -> None:
         """Its breaker opened, or closed."""
