@@ -73,6 +73,15 @@ PROVIDERS = {
         signs_time=True,
         careful="A refused webhook is not sent again.",
     ),
+    "telnyx": Provider(
+        name="Telnyx, Messaging",
+        paste="At the messaging profile, under Inbound: paste it as the webhook URL. Its numbers' messages come there, "
+        "and the statuses of what is sent with the profile.",
+        secret="the public key of the account, under Keys & Credentials",  # noqa: S106
+        signature="telnyx-signature-ed25519",
+        signs_time=True,
+        careful="Telnyx waits two seconds for an answer, tries three times, then the failover URL, and then no more.",
+    ),
     "skycore": Provider(
         name="Skycore, WXML 1.3",
         paste="Set it as the account's postback URL.",

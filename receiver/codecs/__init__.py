@@ -1,6 +1,6 @@
 """Who says what, and how? One module per provider's dialect; this table is the list of them."""
 
-from receiver.codecs import nexmo, plivo, sinch, skycore, twilio, vonage_messages
+from receiver.codecs import nexmo, plivo, sinch, skycore, telnyx, twilio, vonage_messages
 from receiver.codecs.codec import Codec
 
 CODECS: dict[str, Codec] = {
@@ -10,6 +10,7 @@ CODECS: dict[str, Codec] = {
     "twilio": twilio,
     "plivo": plivo,
     "sinch": sinch,
+    "telnyx": telnyx,
 }
 
 HEADERS = frozenset(name for codec in CODECS.values() for name in codec.HEADERS)

@@ -104,7 +104,7 @@ def test_a_url_that_no_provider_reaches_is_told_beside_it(acme: CommandLine, pub
 
 @pytest.mark.parametrize(
     ("provider", "signed"),
-    [("nexmo", "sha256"), ("twilio", "X-Twilio-Signature"), ("sinch", "x-sinch-webhook-signature"), ("skycore", None)],
+    [("nexmo", "sha256"), ("twilio", "X-Twilio-Signature"), ("telnyx", "telnyx-signature-ed25519"), ("skycore", None)],
 )
 def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
     acme: CommandLine, provider: str, signed: str | None
@@ -124,7 +124,9 @@ def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
 def test_a_source_of_a_provider_nobody_knows_is_wrong_usage(acme: CommandLine) -> None:
     told = acme.run("source", "add", "pigeon", exit_code=2)
 
-    assert all(provider in told for provider in ("nexmo", "plivo", "sinch", "skycore", "twilio", "vonage-messages"))
+    assert all(
+        provider in told for provider in ("nexmo", "plivo", "sinch", "skycore", "telnyx", "twilio", "vonage-messages")
+    )
 
 
 def test_a_url_without_public_url_is_that_of_the_receiver_here(acme: CommandLine) -> None:

@@ -59,6 +59,7 @@ SECRETS = {
     "twilio": "12345",
     "plivo": "my_auth_token",
     "sinch": "SMSWebhooksSecret",
+    "telnyx": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
     "vonage-messages": "ZYtdTtGV3BCFN7tWmOWr1md66XsquMggr4W2cTtXtcPgfnI0Xw",
 }
 """Of the samples."""
@@ -137,6 +138,8 @@ def test_what_nobody_signed_is_not_believed(provider: str, request_: Inbound) ->
         ("plivo", "receipt-post-form"),
         ("sinch", "stop-post-json"),
         ("sinch", "receipt-of-a-batch"),
+        ("telnyx", "stop-post-json"),
+        ("telnyx", "receipt-post-json"),
         ("vonage-messages", "stop-v1"),
         ("vonage-messages", "receipt-v1"),
     ],

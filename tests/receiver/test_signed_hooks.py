@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.settings import Settings
 from consent.ledger import Ledger, Registry, Store
@@ -21,6 +22,8 @@ from tests.receiver.test_hooks import Client, answers, connected
 
 PUBLIC_URL = "https://relay.example.com"
 SECRET = "the s3cret of every source here"
+TELNYX_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+PUBLIC_KEY = base64.b64encode(TELNYX_KEY.public_key().public_bytes_raw()).decode()
 ANN = Msisdn("14155552671")
 
 Headers = Mapping[str, str]
@@ -80,11 +83,19 @@ def by_vonage(url: str, text: str, message: str) -> Signed:
     return body, JSON, {"Authorization": f"Bearer {signed.decode()}.{signature.decode()}"}
 
 
+def by_telnyx(url: str, text: str, message: str) -> Signed:
+    payload = {"id": message, "from": {"phone_number": f"+{ANN}"}, "to": [{"phone_number": "123456"}], "text": text}
+    body, at = json.dumps({"data": {"event_type": "message.received", "payload": payload}}).encode(), int(time.time())
+    signature = base64.b64encode(TELNYX_KEY.sign(b"%d|%b" % (at, body))).decode()
+    return body, JSON, {"Telnyx-Signature-Ed25519": signature, "Telnyx-Timestamp": str(at)}
+
+
 SIGNERS: list[tuple[str, Sign]] = [
     ("twilio", by_twilio),
     ("plivo", by_plivo),
     ("plivo", by_plivo_of_old),
     ("sinch", by_sinch),
+    ("telnyx", by_telnyx),
     ("vonage-messages", by_vonage),
 ]
 
@@ -118,8 +129,9 @@ async def client(store: Store, registry: Registry) -> AsyncIterator[Client]:
     """Of a receiver that is ready."""
     await registry.put(a_campaign())
     for provider in {provider for provider, _ in SIGNERS}:
+        secret = PUBLIC_KEY if provider == "telnyx" else SECRET
         await registry.put(
-            a_source(id=SourceId(provider), provider=provider, token=token_of(provider), signature_secret=SECRET)
+            a_source(id=SourceId(provider), provider=provider, token=token_of(provider), signature_secret=secret)
         )
     port = free_port()
     settings = Settings.model_validate(
@@ -165,7 +177,7 @@ async def test_what_was_signed_for_another_url_or_by_another_is_refused_for_good
     client: Client, ledger: Ledger, provider: str, sign: Sign, sent: Callable[[str, Signed], bytes]
 ) -> None:
     body, content_type, headers = sign("https://evil.example.com/hooks/t", "START", "m-1")
-    if provider in {"sinch", "vonage-messages"}:  # which sign the body, and no URL
+    if provider in {"sinch", "telnyx", "vonage-messages"}:  # which sign the body, and no URL
         body = body.replace(b"START", b"START ")
 
     client.send(sent(provider, (body, content_type, headers)))

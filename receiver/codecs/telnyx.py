@@ -1,0 +1,132 @@
+"""Telnyx: inbound messages and message statuses, as JSON posts.
+
+https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
+https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out
+"""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from consent.errors import ConsentError, Refused, TooLarge, Unverified
+from consent.instants import stamp
+from consent.model import Source, UnixMs
+from receiver.codecs import document
+from receiver.codecs.codec import Reply, reply_by_status
+from receiver.codecs.document import Document, inside, listed, text_of, texts
+from receiver.codecs.identity import digest_of
+from receiver.codecs.needed import needed, place
+from receiver.inbound import Inbound
+from receiver.reports import Hint, ReceiptReported, Report, TextReceived
+from receiver.signature import check_age
+
+_SIGNATURE, _TIMESTAMP = "telnyx-signature-ed25519", "telnyx-timestamp"
+HEADERS = (_SIGNATURE, _TIMESTAMP)
+
+_RETRY_AFTER_SECONDS = 1
+"""Three attempts at each URL, the failover URL last; anything but 2xx within two seconds is a failure."""
+_MOST_RECIPIENTS, _MOST_MEDIA = 100, 10
+_STATUSES = frozenset({"message.sent", "message.finalized"})
+_HINTS = {"STOP": Hint.OPT_OUT, "START": Hint.OPT_IN}
+
+
+def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
+    """`signature_secret` is the account's public key, which is no secret, but proves as much."""
+    if not source.signature_secret or inbound.is_visit:
+        return
+    given, timestamp = inbound.header(_SIGNATURE), inbound.header(_TIMESTAMP)
+    if not given:
+        raise Unverified(f"the request has no {_SIGNATURE}")
+    check_age(timestamp, tolerance=source.tolerance, now=now)
+    try:
+        _key(source.signature_secret).verify(_decoded(given), timestamp.encode() + b"|" + inbound.body)
+    except InvalidSignature:
+        raise Unverified(
+            f"the {_SIGNATURE} does not match: signature_secret must be the public key of the account"
+        ) from None
+
+
+def decode(inbound: Inbound) -> tuple[Report, ...]:
+    """The body alone: no signature covers a query."""
+    if inbound.is_visit:
+        return ()
+    event = inside(document.read(inbound.body), "data")
+    type_, payload = text_of(event.get("event_type")), inside(event, "payload")
+    if type_ == "message.received":
+        return (_message(event, payload),)
+    if type_ in _STATUSES:
+        return tuple(_receipts(type_, event, payload))
+    raise Refused("the body is of no type that we know: neither message.received nor a message's status")
+
+
+def reply(error: ConsentError | None) -> Reply:
+    return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
+
+
+@lru_cache(maxsize=256)
+def _key(public: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(_decoded(public))
+    except ValueError as exc:
+        raise Unverified("signature_secret is no public key of Telnyx's: 32 bytes in base64") from exc
+
+
+def _decoded(written: str) -> bytes:
+    """Nothing where it is no base64: no signature is empty, and no key."""
+    try:
+        return b64decode(written.encode("ascii", "replace"), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _message(event: Document, payload: Document) -> TextReceived:
+    said = texts(payload)
+    to = next((text_of(each.get("phone_number")) for each in listed(payload, "to") if isinstance(each, dict)), "")
+    given = {"from": text_of(inside(payload, "from").get("phone_number")), "to": to}
+    text, when = said.get("text", ""), said.get("received_at") or text_of(event.get("occurred_at"))
+    hinted = said.get("autoresponse_type", "")
+    extra = {
+        "message_id": said.get("id", ""),
+        "subject": said.get("subject", ""),
+        "opt_out_type": hinted,
+        "media": _media(payload),
+    }
+    return TextReceived(
+        identity=said.get("id") or digest_of((given["from"], to, text, when)),
+        sender=needed(given, "from"),
+        to=place(given, "to", text),
+        text=text,
+        occurred_at=stamp(when),
+        kind="mms" if said.get("type") == "MMS" else "text",
+        hint=_HINTS.get(hinted.strip().upper(), Hint.NONE),
+        extra={name: value for name, value in extra.items() if value},
+    )
+
+
+def _receipts(type_: str, event: Document, payload: Document) -> Iterator[ReceiptReported]:
+    """One for each recipient: a message to a group has several."""
+    about = texts(payload) | {"event_type": type_}
+    when = text_of(event.get("occurred_at"))
+    for count, each in enumerate(listed(payload, "to"), start=1):
+        if not isinstance(each, dict):
+            raise Refused("a recipient of the message is no object")
+        if count > _MOST_RECIPIENTS:
+            raise TooLarge(f"the status names more than {_MOST_RECIPIENTS} recipients")
+        told = about | texts(each)
+        recipient = needed(told, "phone_number")
+        named = (recipient, about.get("id", ""), type_, told.get("status", ""))
+        yield ReceiptReported(
+            identity=f"dlr:{digest_of(named)}",
+            recipient=recipient,
+            occurred_at=stamp(when),
+            fields={name: text for name, text in told.items() if name != "phone_number"},
+        )
+
+
+def _media(payload: Document) -> str:
+    found = (text_of(item.get("url")) for item in listed(payload, "media") if isinstance(item, dict))
+    return " ".join([url for url in found if url][:_MOST_MEDIA])
