@@ -13,7 +13,7 @@ from config.urls import without_secrets
 from consent.directory import Directory
 from consent.ledger import Backlog, Health, Store
 from consent.ledger.registry import Amended
-from consent.model import AccountId, CampaignId, Endpoint, Millis, UnixMs
+from consent.model import AccountId, CampaignId, Endpoint, EndpointId, Millis, UnixMs
 from consent.subscriptions import types_of
 from console import judging
 from console.desk import Desk
@@ -56,29 +56,37 @@ class Rotated:
     """When the last of the old ones ends; None where they ended at once."""
 
 
-async def add(desk: Desk, new: Endpoint, *, new_secret: str, may_replace: bool, hint: str = "change that one") -> Added:
-    """One that is replaced keeps its secret, unless it brings another, and what it is owed."""
+async def add(desk: Desk, new: Endpoint, *, new_secret: str, hint: str = "change that one") -> Added:
+    """`new_secret` is its own if it brings none."""
 
     def added(directory: Directory) -> Amended[Endpoint]:
         account_meant(directory, new.account)
-        known = directory.endpoints.get(new.id)
-        if known is not None and not may_replace:
+        if new.id in directory.endpoints:
             raise Taken(f"endpoint {new.id} exists already: {hint}, or choose another name")
-        return Amended(_with_secrets(new, known, new_secret), known)
+        return Amended(new if new.secrets else replace(new, secrets=(new_secret,)), None)
 
     async with desk.writing() as store:
         registry = desk.registry(store)
-        known = (await registry.amend(added)).before
-        await desk.note(store, "endpoint.changed" if known else "endpoint.added", new.id)
-        campaigns = (await registry.directory()).campaigns
-    is_used = not (new.secrets or known)
-    return Added(
-        endpoint=new.id,
-        url=without_secrets(new.url),
-        secret=_to_hand_over(new_secret) if is_used else "",
-        public_key=public_key(new_secret) if is_used else None,
-        warning=".\n".join(caveats(new, campaigns, desk.settings)),
-    )
+        await registry.amend(added)
+        await desk.note(store, "endpoint.added", new.id)
+        return _added(new, await registry.directory(), desk.settings, made="" if new.secrets else new_secret)
+
+
+async def add_again(desk: Desk, name: EndpointId, said: Table) -> Added:
+    """What is not said stays as it is: its secret, too, unless it brings another, and what it is owed."""
+    patch = {key: value for key, value in said.items() if key != "secret"}
+    secret = {"secret": said["secret"]} if said.get("secret") else {}
+
+    def changed(directory: Directory) -> Amended[Endpoint]:
+        known = endpoint_meant(directory, name)
+        new = judging.endpoint(judging.patched(judging.table_of(known), patch) | secret)
+        return Amended(new if new.secrets else _keeping(new, known), known)
+
+    async with desk.writing() as store:
+        registry = desk.registry(store)
+        endpoint = (await registry.amend(changed)).row
+        await desk.note(store, "endpoint.changed", endpoint.id, fields=sorted(said))
+        return _added(endpoint, await registry.directory(), desk.settings, made="")
 
 
 async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> EndpointLine:
@@ -171,12 +179,14 @@ async def _line(store: Store, endpoint: Endpoint, now: UnixMs) -> EndpointLine:
     return await line_of(endpoint, store, await known_of(store), now=now)
 
 
-def _with_secrets(new: Endpoint, known: Endpoint | None, new_secret: str) -> Endpoint:
-    if new.secrets:
-        return new
-    if known is None:
-        return replace(new, secrets=(new_secret,))
-    return _keeping(new, known)
+def _added(endpoint: Endpoint, directory: Directory, settings: Settings, *, made: str) -> Added:
+    return Added(
+        endpoint=endpoint.id,
+        url=without_secrets(endpoint.url),
+        secret=_to_hand_over(made),
+        public_key=public_key(made) if made else None,
+        warning=".\n".join(caveats(endpoint, directory.campaigns, settings)),
+    )
 
 
 def _keeping(new: Endpoint, known: Endpoint) -> Endpoint:
@@ -192,7 +202,7 @@ def _keeping(new: Endpoint, known: Endpoint) -> Endpoint:
 
 def _to_hand_over(secret: str) -> str:
     """A customer verifies with the public key; who knows the private one could sign as we do."""
-    return "" if public_key(secret) else secret
+    return "" if not secret or public_key(secret) else secret
 
 
 def caveats(

@@ -32,22 +32,21 @@ class Removed:
     """In the configuration file: `apply` and `up` bring it back."""
 
 
-async def add(desk: Desk, row: Row, *, may_replace: bool = False, hint: str = "change that one") -> None:
+async def add(desk: Desk, row: Row, *, hint: str = "change that one") -> None:
     """Taken where it is there already; a campaign that a webhook discovered is filled in."""
 
     def added(directory: Directory) -> Amended[Row]:
         if not isinstance(row, Account):
             account_meant(directory, row.account)
         known = _known(row, directory)
-        if not _is_new(known) and not may_replace:
+        if not _is_new(known):
             raise Taken(f"{_KIND[type(row)]} {_name(row)} exists already: {hint}")
         _ensure_own(row, directory)
         return Amended(row, known)
 
     async with desk.writing() as store:
-        done = await desk.registry(store).amend(added)
-        word = "added" if _is_new(done.before) else "changed"
-        await desk.note(store, f"{_KIND[type(row)]}.{word}", _name(row))
+        await desk.registry(store).amend(added)
+        await desk.note(store, f"{_KIND[type(row)]}.added", _name(row))
 
 
 async def change_account(desk: Desk, name: str, patch: Table) -> Account:

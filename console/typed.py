@@ -40,6 +40,23 @@ def _typed(judge: Callable[[Table], RowT], table: Table) -> RowT:
         raise typer.BadParameter(as_typed(str(wrong))) from wrong
 
 
+def only_said(ctx: typer.Context, table: Table, names: Mapping[str, str]) -> Table:
+    """What was typed, without what options come to by themselves. `names`: of options not called like their key."""
+    return {
+        key: value
+        for key, value in table.items()
+        if str(ctx.get_parameter_source(names.get(key, key))) == "ParameterSource.COMMANDLINE"
+    }
+
+
+def changed(change: Callable[[], RowT]) -> RowT:
+    """A change of what is registered, whose mistakes are those of who typed it."""
+    try:
+        return change()
+    except Unfit as wrong:
+        raise typer.BadParameter(as_typed(str(wrong))) from wrong
+
+
 def as_typed(mistakes: str) -> str:
     """Mistakes as who typed a command knows them: `max_in_flight: …` is max-in-flight."""
     return _FLAG.sub(lambda found: found[1].replace("_", "-"), mistakes)

@@ -68,7 +68,7 @@ async def _get(call: Call) -> EndpointLine:
 async def _add(call: Call) -> Added:
     new = judging.endpoint(call.table)
     made = new_signing_secret(secrets.token_bytes)
-    return await endpointcare.add(call.desk, new, new_secret=made, may_replace=False)
+    return await endpointcare.add(call.desk, new, new_secret=made)
 
 
 async def _change(call: Call) -> EndpointLine:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from consent.directory import Directory
-from consent.model import Campaign
+from consent.model import Campaign, CampaignId
 from console import registering, typed
 from console.access import desk_of, screen_of
 from console.commands.account import show_removed
@@ -50,29 +50,34 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
         typer.Option(help="STOP KEYWORD stops this campaign alone. Repeat the option for more than one."),
     ] = None,
     requires_opt_in: Annotated[
-        bool, typer.Option("--requires-opt-in", help="A number never seen may not be texted.")
+        bool,
+        typer.Option("--requires-opt-in/--no-requires-opt-in", help="Whether a number never seen may not be texted."),
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Change it if it is there already.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Change it if it is there already. What is not said stays as it is.")
+    ] = False,
 ) -> None:
     """Register a campaign.
 
     One that a webhook named before anybody registered it is there already, by its id alone: adding it fills it in.
     """
     desk = desk_of(ctx)
-    owner = account_meant(asyncio.run(desk.directory()), account).id
-    new = typed.campaign(
-        {
-            "account": owner,
-            "id": campaign,
-            "title": title,
-            "brand": brand,
-            "short_code": short_code,
-            "pool": pool,
-            "keywords": keyword,
-            "requires_opt_in": requires_opt_in,
-        }
-    )
-    asyncio.run(registering.add(desk, new, may_replace=replace, hint="change it with --replace"))
+    directory = asyncio.run(desk.directory())
+    owner = account_meant(directory, account).id
+    table = {
+        "title": title,
+        "brand": brand,
+        "short_code": short_code,
+        "pool": pool,
+        "keywords": keyword,
+        "requires_opt_in": requires_opt_in,
+    }
+    if replace and directory.campaign(owner, CampaignId(campaign)):
+        said = typed.only_said(ctx, table, {"keywords": "keyword"})
+        new = typed.changed(lambda: asyncio.run(registering.change_campaign(desk, owner, campaign, said)))
+    else:
+        new = typed.campaign({"account": owner, "id": campaign, **table})
+        asyncio.run(registering.add(desk, new, hint="change it with --replace"))
     screen_of(ctx).show(new, f"campaign {new.account}/{new.id} registered")
 
 

@@ -52,7 +52,8 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = None,
     body_format: Annotated[BodyFormat, typer.Option("--format", help="How the body is written.")] = "json",
     changes_only: Annotated[
-        bool, typer.Option("--changes-only", help="Say nothing when a STOP changes nothing.")
+        bool,
+        typer.Option("--changes-only/--no-changes-only", help="Whether to say nothing when a STOP changes nothing."),
     ] = False,
     rate: Annotated[str, typer.Option(help='At most so many requests a second: "50/s".', show_default="no limit")] = "",
     max_in_flight: Annotated[int, typer.Option(help="At most so many requests at once.")] = 16,
@@ -73,7 +74,8 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = "",
     proxy: Annotated[str, typer.Option(metavar="URL", help="Reach it through this HTTP proxy.")] = "",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Change the one that exists. It keeps its secrets and what it is owed.")
+        bool,
+        typer.Option("--replace", help="Change the one that exists. What is not said stays, and what it is owed."),
     ] = False,
 ) -> None:
     """Tell a system about STOPs and STARTs. Prints the secret to verify our signatures with.
@@ -83,29 +85,30 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     if ed25519 and (secret or replace):
         raise typer.BadParameter("ed25519: makes a new key, so not with --secret; with --replace, use rotate-secret")
     desk = desk_of(ctx)
-    account, _, own = endpoint_id(asyncio.run(desk.directory()), name).partition("/")
-    new = typed.endpoint(
-        {
-            "account": account,
-            "id": own,
-            "url": url,
-            "secret": secret,
-            "format": body_format,
-            "events": events,
-            "campaigns": campaign,
-            "changes_only": changes_only,
-            "rate": rate,
-            "max_in_flight": max_in_flight,
-            "headers": headers_typed(header or ()),
-            "client_certificate": client_certificate,
-            "client_key": client_key,
-            "proxy": proxy,
-        }
-    )
-    made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
-    added = asyncio.run(
-        endpointcare.add(desk, new, new_secret=made, may_replace=replace, hint="change it with --replace")
-    )
+    directory = asyncio.run(desk.directory())
+    endpoint = endpoint_id(directory, name)
+    table = {
+        "url": url,
+        "secret": secret,
+        "format": body_format,
+        "events": events,
+        "campaigns": campaign,
+        "changes_only": changes_only,
+        "rate": rate,
+        "max_in_flight": max_in_flight,
+        "headers": headers_typed(header or ()),
+        "client_certificate": client_certificate,
+        "client_key": client_key,
+        "proxy": proxy,
+    }
+    if replace and endpoint in directory.endpoints:
+        said = typed.only_said(ctx, table, {"format": "body_format", "campaigns": "campaign", "headers": "header"})
+        added = typed.changed(lambda: asyncio.run(endpointcare.add_again(desk, endpoint, said)))
+    else:
+        account, _, own = endpoint.partition("/")
+        new = typed.endpoint({"account": account, "id": own, **table})
+        made = new_signing_secret(secrets.token_bytes, is_ed25519=ed25519)
+        added = asyncio.run(endpointcare.add(desk, new, new_secret=made, hint="change it with --replace"))
     with unless_shown(unheard_of(added, done="was registered")):
         screen_of(ctx).show(added, told_of_added(added))
 

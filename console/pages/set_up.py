@@ -124,7 +124,7 @@ async def endpoint(visit: Visit) -> web.Response:
     form = await visit.form()
     new = judging.endpoint(_filled(form, "account", "id", "url"))
     made = new_signing_secret(secrets.token_bytes)
-    added = await endpointcare.add(visit.desk, new, new_secret=made, may_replace=False)
+    added = await endpointcare.add(visit.desk, new, new_secret=made)
     return page(visit, "added.html", added=added, since=_since(form.get("since", ""), default=0))
 
 

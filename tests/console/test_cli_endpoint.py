@@ -170,6 +170,28 @@ def test_an_existing_one_is_replaced_only_on_request_and_keeps_its_secret(cli: C
     assert cli.in_store(endpoint) == ("https://y.example/", (SECRET,))
 
 
+def test_what_is_not_said_of_an_endpoint_stays_as_it_is(cli: CommandLine) -> None:
+    options = (
+        "--events",
+        "message.*",
+        "--rate",
+        "5/s",
+        "--max-in-flight",
+        "3",
+        "--changes-only",
+        "--header",
+        "X-Key: k",
+    )
+    cli.run("endpoint", "add", "crm", "https://x.example/", *options)
+    before = cli.in_store(_crm)
+
+    cli.run("endpoint", "add", "crm", "https://y.example/", "--replace", "--no-changes-only", "--format", "json")
+
+    assert cli.in_store(_crm) == replace(before, url="https://y.example/", changes_only=False)
+    wrong = cli.run("endpoint", "add", "crm", "https://y.example/", "--replace", "--rate", "fast", exit_code=2)
+    assert "rate: expected a rate" in wrong
+
+
 def test_the_list_tells_what_is_owed_and_why_nothing_is_sent(cli: CommandLine) -> None:
     cli.run("endpoint", "add", "crm", "https://x.example/?key=secret")
     cli.in_store(owe_a_stop)

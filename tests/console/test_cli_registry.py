@@ -63,6 +63,26 @@ def test_a_campaign_is_added_once_and_changed_only_on_request(acme: CommandLine)
     assert [c["title"] for c in acme.json("campaign", "list", "--account", "acme")] == ["My Campaign Name", "Old news"]
 
 
+def test_what_is_not_said_of_a_campaign_stays_as_it_is(acme: CommandLine) -> None:
+    acme.run(
+        "campaign", "add", "1117", "--title", "News", "--short-code", "555", "--keyword", "NEWS", "--requires-opt-in"
+    )
+
+    acme.run("campaign", "add", "1117", "--replace", "--pool", "+18005551213")
+    (kept,) = [each for each in acme.json("campaign", "list") if each["id"] == "1117"]
+    acme.run("campaign", "add", "1117", "--replace", "--no-requires-opt-in", "--brand", "Ours")
+    (changed,) = [each for each in acme.json("campaign", "list") if each["id"] == "1117"]
+
+    assert kept["pool"] == ["+18005551213"]
+    assert (kept["title"], kept["short_code"], kept["keywords"], kept["requires_opt_in"]) == (
+        "News",
+        "555",
+        ["NEWS"],
+        True,
+    )
+    assert changed == {**kept, "brand": "Ours", "requires_opt_in": False}
+
+
 def test_a_campaign_has_every_number_that_it_texts_from(acme: CommandLine) -> None:
     acme.run("campaign", "add", "1117", "--short-code", "+18005551212", "--pool", "+18005551213", "--pool", "654321")
 

@@ -79,7 +79,7 @@ async def test_one_of_two_endpoints_is_added_and_its_secret_is_the_one_that_was_
     shown: list[str] = []
 
     async def added(secret: str) -> None:
-        shown.append((await endpointcare.add(desk, new, new_secret=secret, may_replace=False)).secret)
+        shown.append((await endpointcare.add(desk, new, new_secret=secret)).secret)
 
     refused = await both(added("whsec_one"), added("whsec_two"))
 
@@ -126,7 +126,7 @@ async def test_no_endpoint_is_added_to_an_account_that_is_removed(desk: Desk, re
 
     refused = await both(
         registering.remove_account(desk, ACME),
-        endpointcare.add(desk, new, new_secret="whsec_new", may_replace=False),
+        endpointcare.add(desk, new, new_secret="whsec_new"),
     )
 
     directory = await registry.directory()
