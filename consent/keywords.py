@@ -106,7 +106,7 @@ def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Aliases) ->
     if (verdict := _named(words, rules, aliases)) is not None:
         return verdict
     polite = _without_courtesies(words, rules)
-    looser = (_named(order, rules, aliases) for order in (polite, [*polite[-1:], *polite[:-1]]))
+    looser = (_named([*polite[at:], *polite[:at]], rules, aliases) for at in (0, -1, -2))
     return next((verdict for verdict in looser if isinstance(verdict, OptOut)), None)
 
 
@@ -140,7 +140,7 @@ def _opening(words: Sequence[str], rules: Rules) -> OptOut | None:
 
 def _sure_of(verdict: OptOut, further: Sequence[str], rules: Rules) -> OptOut | None:
     """Doubt: digits may be for an app, or name a campaign that nobody registered; "stop, I don't…" may be anything."""
-    if len(further) > _MOST_FURTHER_WORDS:
+    if len(_without_courtesies(further, rules)) > _MOST_FURTHER_WORDS:
         return None
     if _is_innocent(verdict.keyword.lower(), further, rules):
         return None

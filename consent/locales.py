@@ -80,7 +80,13 @@ PACKS: Mapping[str, Pack] = {
                 "stop contacting me",
                 "stop sending me",
             ),  # Plivo: "Hey, can you…"
-            *("can you stop texting", "please stop texting", "quit texting me"),
+            *("can you stop texting", "please stop texting"),
+            *("stop texting us", "stop messaging us", "stop contacting us", "stop sending us"),
+            *("stop texting this number", "stop messaging this number", "stop contacting this number"),
+            *("quit texting me", "quit messaging me", "quit contacting me", "quit sending me"),
+            *("quit texting us", "quit messaging us", "quit contacting us", "quit sending us"),
+            *("quit texting this number", "quit messaging this number", "quit contacting this number"),
+            *("stop sending these", "stop sending this", "quit sending these", "quit sending this"),
             *("stop receiving", "stop getting", "stop these texts", "stop these messages", "i said stop"),
             *("opt me out", "unsubscribe me", "want to unsubscribe", "want to opt out"),
             *("like to unsubscribe", "like to opt out", "like to be removed"),
@@ -89,20 +95,33 @@ PACKS: Mapping[str, Pack] = {
             # FCC: no words of our choosing may be asked for.
             *("remove this number", "remove my phone number", "delete this number", "delete my phone number"),
             *("take this number off", "lose this number", "unsubscribe this number", "unsubscribe my number"),
-            *("taken off your list", "me off your list", "me off this list"),
-            *("quit messaging me", "quit sending me", "dont send me any", "do not send me any"),
-            *("dont send me anymore", "do not send me anymore", "no longer wish to receive"),
+            *("unsubscribe from this list", "unsubscribe from your list", "unsubscribe from these"),
+            *("taken off your list", "me off your list", "me off this list", "us off your list", "us off this list"),
+            *("dont send me any more", "do not send me any more", "dont send me anymore", "do not send me anymore"),
+            *("dont send any more texts", "do not send any more texts"),
+            *("dont send any more messages", "do not send any more messages"),
             *("dont ever text me", "do not ever text me", "dont ever contact me", "do not ever contact me"),
-            *("dont text this number", "do not text this number", "do not call or text", "dont call or text"),
-            *("dont want to receive", "do not want to receive", "no longer want to receive"),
+            *("dont ever message me", "do not ever message me"),
+            *("dont text this number", "do not text this number", "never text this number"),
+            *("dont message this number", "do not message this number"),
+            *("dont contact this number", "do not contact this number"),
+            *("dont call or text me", "do not call or text me"),
+            *("dont call or text this number", "do not call or text this number"),
+            *("no longer want to receive", "no longer wish to receive"),
+            *("dont want to receive these", "do not want to receive these"),
+            *("dont want to receive texts", "do not want to receive texts"),
+            *("dont want to receive messages", "do not want to receive messages"),
             *("dont want these texts", "do not want these texts", "dont want your texts", "do not want your texts"),
             *("never text me again", "never message me again", "never contact me again"),  # FCC
             *("revoke my consent", "revoke consent", "withdraw my consent"),  # FCC
         ),
         doubtful=(
             *("wrong number", "wrong person"),  # who reads it now never consented: the number may have a new owner
-            *("please stop", "stop please", "make it stop"),  # what else than our texts?
-            *("stop sending", "stop texting", "stop messaging", "stop contacting", "quit texting", "quit sending"),
+            *("please stop", "stop please", "make it stop"),  # what else than our texts? Seldom a bus stop
+            *("stop sending", "stop texting", "stop messaging", "stop contacting"),  # or somebody else, or flowers
+            *("quit sending", "quit texting", "quit messaging", "quit contacting"),  # likewise
+            *("dont send me any", "do not send me any", "dont want to receive", "do not want to receive"),  # likewise
+            *("dont call or text", "do not call or text"),  # or not while driving
             *("cancel my subscription", "cancel subscription", "end my subscription"),  # or of something else
             *("how do i unsubscribe", "how do i opt out", "unsubscribe from"),
         ),
@@ -117,11 +136,11 @@ PACKS: Mapping[str, Pack] = {
         everything=("all",),
         courtesies=(
             *("please", "pls", "plz", "kindly", "thanks", "thank", "you", "thx", "sorry", "hi", "hello", "hey"),
-            *("ok", "okay", "now", "just", "no", "wait"),
+            *("so", "very", "much", "bye", "ok", "okay", "now", "just", "no", "wait"),
             *("fuck", "fucking", "off"),  # no courtesies, and change as little
         ),
         negations=("not", "dont", "never", "cant", "cannot", "wont", "didnt", "doesnt", "non"),
-        questions=("why", "when", "how", "did", "who"),
+        questions=("why", "when", "how", "did", "does", "who"),
     ),
     "fr": Pack(
         opt_out=("arret", "arrete", "arrett"),  # CWTA, AWS: arret; Proxy: all three

@@ -12,7 +12,7 @@ from consent.locales import DEFAULT_PACKS, PACKS, Pack
 from consent.model import CampaignId
 from consent.spelling import normalise
 
-_READING = 4
+_READING = 5
 """Raise it when consent/keywords.py reads a message differently: it is part of `Rules.version`."""
 
 

@@ -7,7 +7,7 @@ import pytest
 from consent.locales import DEFAULT_PACKS, PACKS
 from consent.spelling import normalise
 
-SINGLE_WORDS = ("courtesies", "negations", "everything")
+SINGLE_WORDS = ("courtesies", "negations", "questions", "everything")
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -20,6 +20,11 @@ def test_every_word_is_written_as_messages_are_normalised(name: str) -> None:
 @pytest.mark.parametrize("name", PACKS)
 def test_what_is_compared_with_single_words_is_single_words(name: str) -> None:
     assert all(len(word.split()) == 1 for kind in SINGLE_WORDS for word in asdict(PACKS[name])[kind])
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_what_is_compared_with_pairs_of_words_is_pairs(name: str) -> None:
+    assert all(len(words.split()) == 2 for words in PACKS[name].innocent)
 
 
 def test_the_default_packs_are_those_with_a_source() -> None:
