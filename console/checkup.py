@@ -21,6 +21,7 @@ from console.lookup import source_name, sources_of
 from console.moments import for_people, moment, roughly
 from console.providers import futile, provider
 from console.remedies import remedy_of_reason
+from console.wording import counted
 from dispatcher.retry import RetryPolicy
 
 CLOCK_TOLERATED_MS = 1000
@@ -284,7 +285,7 @@ def _until_mended(name: EndpointId) -> str:
 
 
 def _counted(rows: Sized, noun: str) -> str:
-    return f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
+    return counted(len(rows), noun)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from console.endpoints import EndpointLine, Signing
 from console.moments import for_people
 from console.terminal import Column, Listing, clean
 from console.trial import Trial
+from console.wording import counted
 
 
 def table(lines: Sequence[EndpointLine]) -> Listing:
@@ -88,7 +89,7 @@ def told_of_added(added: Added) -> Text:
 
 def told_of_rotated(rotated: Rotated) -> Text:
     old = (
-        f"The old ones sign beside it until {for_people(rotated.until)}: {rotated.signing} secrets sign now."
+        f"The old ones sign beside it, until {for_people(rotated.until)} at most: {rotated.signing} secrets sign now."
         if rotated.until
         else "The old ones do not sign any more."
     )
@@ -132,7 +133,7 @@ def _to_verify_with(secret: str, public_key: str | None) -> list[Text]:
 def _told_of_health(line: EndpointLine) -> str:
     told: list[str] = [line.health]
     if line.failures:
-        told.append(f"{line.failures} failures in a row since {for_people(line.failing_since)}")
+        told.append(f"{counted(line.failures, 'failure')} in a row since {for_people(line.failing_since)}")
         told.append(f"the last {for_people(line.last_failure)}: {line.last_reason}")
     if line.paused_until:
         told.append(f"nothing is sent before {for_people(line.paused_until)}")

@@ -18,7 +18,7 @@ _STYLES = {
     "consent.pending": "yellow",
     "message.received": "cyan",
 }
-_TYPE_WIDTH = len("consent.opted_out")
+_TYPE_WIDTH = len("endpoint.recovered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from console.desk import Desk
 from console.judging import Table
 from console.lookup import account_meant, campaign_meant, source_name, source_named
 from console.refusals import Taken
+from console.wording import counted
 
 Row = Account | Campaign | Source
 RowT = TypeVar("RowT", Account, Campaign, Source)
@@ -74,7 +75,7 @@ async def remove_account(desk: Desk, name: str) -> Removed:
         endpoints = len(directory.endpoints_of(row.id))
         if not (campaigns or sources or endpoints):
             return ""
-        told = f"{_counted(campaigns, 'campaign')}, {_counted(sources, 'source')} and {_counted(endpoints, 'endpoint')}"
+        told = f"{counted(campaigns, 'campaign')}, {counted(sources, 'source')} and {counted(endpoints, 'endpoint')}"
         return f"it has {told}: remove these first"
 
     return await _remove(desk, lambda directory: account_meant(directory, name), hanging)
@@ -163,10 +164,6 @@ def _ensure_own(row: Row, directory: Directory) -> None:
     if other is not None and _name(other) != _name(row):
         what = "api_key" if isinstance(row, Account) else "token"
         raise Taken(f"{what}: expected one of its own, got that of {_name(other)}")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _name(row: Row) -> str:

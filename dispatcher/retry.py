@@ -105,7 +105,7 @@ def next_step(outcome: Outcome, attempt: int, policy: RetryPolicy, jitter: float
             return PutOff(_with_jitter(PUT_OFF, policy, jitter), reason)
     if attempt >= policy.max_attempts:
         cause = outcome.reason.partition(":")[0]
-        return Bury(f"gave up after {attempt} attempts: {outcome.reason}", cause)
+        return Bury(f"gave up after {attempt} attempt{'s' if attempt > 1 else ''}: {outcome.reason}", cause)
     return RetryIn(_wait(attempt, policy, outcome.not_before or Millis(0), jitter), outcome.reason)
 
 

@@ -50,7 +50,8 @@ def list_(
     """List what has not been delivered: waiting, under way, or given up."""
     screen = screen_of(ctx)
     lines = asyncio.run(deliveries.listed(desk_of(ctx), endpoint, only_dead=dead, limit=limit))
-    screen.show(lines, table(lines, when_empty="Nothing was given up." if dead else "Nothing is owed to anybody."))
+    nothing = f"given up{f' at {endpoint}' if endpoint else ''}" if dead else f"owed to {endpoint or 'anybody'}"
+    screen.show(lines, table(lines, when_empty=f"Nothing {'was' if dead else 'is'} {nothing}."))
     if len(lines) == limit:
         screen.aside(Text(f"The first {limit}; -n shows more.", style="dim"))
 

@@ -25,6 +25,7 @@ from console.lookup import account_meant, accounts_meant, campaign_meant
 from console.progress import shown
 from console.rolls import BadLine, Format
 from console.terminal import Screen, clean
+from console.wording import counted
 
 FormatOption = Annotated[
     Literal["csv", "ndjson"] | None,
@@ -180,7 +181,7 @@ async def _exported(
 
 def told_of(summary: Summary) -> Text:
     parts = [
-        f"{summary.read:,} lines in {summary.seconds:,.1f} s, {summary.per_second:,}/s",
+        f"{counted(summary.read, 'line')} in {summary.seconds:,.1f} s, {summary.per_second:,}/s",
         f"  {summary.changed:,} changed",
         f"  {summary.confirmed:,} confirmed: known, and the list is newer",
         f"  {summary.unchanged:,} known already",

@@ -18,6 +18,7 @@ from console.progress import shown
 from console.ranges import FOREVER, Range
 from console.refusals import Unfit
 from console.replay import Order, Replay, Replaying
+from console.wording import counted
 
 REPLAY_EXAMPLES = examples(
     "consent-relay deliveries replay acme/crm --dead                     all that was given up",
@@ -92,9 +93,9 @@ def how_to_go_on(order: Order, running: Replaying) -> str:
 
 def told_of(replay: Replay) -> Text:
     lines = [
-        f"{replay.found:,} events for {replay.endpoint}"
+        f"{counted(replay.found, 'event')} for {replay.endpoint}"
         if replay.dry_run
-        else f"{replay.queued:,} of {replay.found:,} events queued for {replay.endpoint}"
+        else f"{replay.queued:,} of {counted(replay.found, 'event')} queued for {replay.endpoint}"
         + (": on their way within seconds" if replay.queued else "")
     ]
     if replay.waiting:

@@ -15,6 +15,7 @@ from consent.ledger.sealing import KEY_BYTES
 from console.access import desk_of, screen_of
 from console.desk import Desk
 from console.invocation import family
+from console.wording import counted
 
 app = family("How the store keeps tokens and secrets: encrypted, under which key.")
 
@@ -77,9 +78,14 @@ async def reencrypted(desk: Desk) -> Reencrypted:
 
 
 def told(done: Reencrypted) -> Text:
-    lines = [Text(f"{done.rows} rows encrypted under the key {done.key}")]
+    lines = [Text(f"{counted(done.rows, 'row')} encrypted under the key {done.key}")]
     if done.left:
-        lines += [Text(f"{done.left} rows are not: a process with another key writes them", style="yellow")]
+        lines += [
+            Text(
+                f"not {counted(done.left, 'row')}: a process with another key writes there",
+                style="yellow",
+            )
+        ]
     if done.rows:
         lines += [
             Text("The store rewrites its files: what was plain is gone from them in a moment.", style="dim")

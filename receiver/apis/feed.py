@@ -39,7 +39,7 @@ class Events:
             reply=Reply(status=200, body=body, content_type="application/json"),
             account=account.id,
             outcome="listed",
-            told={"events": len(events)},
+            told={"listed": len(events)},
             is_routine=True,
         )
 
