@@ -51,7 +51,7 @@ def machine(settings: Settings) -> Iterator[Finding]:
         yield checkup.of_disk(disk_usage(settings.store.data_dir).free, _size_of(settings.store.data_dir), settings)
     if _OVERCOMMIT.exists() and _OVERCOMMIT.read_text("ascii").strip() == "0":
         yield warning(
-            "memory", "rewriting the store's log may fail when memory is short: sysctl vm.overcommit_memory=1"
+            "overcommit", "rewriting the store's log may fail when memory is short: sysctl vm.overcommit_memory=1"
         )
 
 

@@ -85,7 +85,9 @@ def _only(rows: Sequence[Row], kind: str, name_of: Callable[[Row], str], *, reme
         case [row]:
             return row
         case []:
-            raise NoSuch(f"there is no {kind} yet: declare one in the configuration file, and `apply` it")
+            raise NoSuch(
+                f"there is no {kind} yet: declare one in the configuration file and `apply` it, or add one by command"
+            )
         case _:
             raise Unfit(f"there is more than one {kind}, so {remedy}: {_listed(map(name_of, rows))}")
 

@@ -15,7 +15,9 @@ _NO_STORE = "is none: what answers there is no Redis or Valkey: check the port i
 _NO_TLS = "cannot be reached: does that port speak TLS? If not, write redis in place of rediss in store.url"
 _FULL = "is full and takes nothing new: raise its maxmemory, or make room"
 _REFUSES = "answers, and refuses: see its own log"
+_NOT_US = "does not know us: user and password come from store.url"
 _REMEDIES = {
+    "user and password come from": _NOT_US,
     "no RESP": _NO_STORE,
     "WRONG_VERSION_NUMBER": _NO_TLS,
     "used memory > 'maxmemory'": _FULL,

@@ -19,6 +19,7 @@ from console.invocation import examples, family
 from console.lookup import endpoint_id
 from console.outlet import unless_shown
 from console.terminal import clean
+from console.wording import counted
 
 app = family("The URLs of your systems that want to know.")
 
@@ -166,7 +167,7 @@ def rm(
     line = asyncio.run(endpoints.one(desk, name, now=system_clock()))
     if not yes:
         typer.confirm(
-            f"Remove {line.endpoint}? It is owed notifications for {line.owed} numbers, {line.dead} are dead.",
+            f"Remove {line.endpoint}? It is owed notifications for {counted(line.owed, 'number')}; {line.dead:,} are dead.",
             abort=True,
             err=True,
         )

@@ -1,5 +1,6 @@
 """Is docs/configuration.md about this configuration, every key and every default of it? And can its files be read?"""
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ def test_the_mistakes_on_the_page_are_told_as_on_the_page(folder: Path, monkeypa
     wrong = next(block for block in found if "durabilty" in block.text)
     told = next(block for block in found if block.text.startswith("error: "))
     monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("CONSENT_RELAY_")]:
+        monkeypatch.delenv(name)
     Path("bad.toml").write_text(wrong.text, "utf-8")
     monkeypatch.setenv("CONSENT_RELAY_DISPATCHER__TIMEOUT", "soon")
     monkeypatch.setenv("CONSENT_RELAY_STOR__URL", "x")
