@@ -167,7 +167,7 @@ def rm(
     line = asyncio.run(endpoints.one(desk, name, now=system_clock()))
     if not yes:
         typer.confirm(
-            f"Remove {line.endpoint}? It is owed notifications for {counted(line.owed, 'number')}; {line.dead:,} are dead.",
+            f"Remove {line.endpoint}? It is owed something for {counted(line.owed, 'number')}; {line.dead:,} are dead.",
             abort=True,
             err=True,
         )
