@@ -113,6 +113,7 @@ class Hooks:
         self._tally.refused(source, error, now=self._clock())
         self._log.warning(
             "webhook.refused",
+            account=source.account if source else None,
             source=source.id if source else None,
             status=error.status,
             reason=error.reason,
@@ -137,6 +138,7 @@ class Hooks:
         if self._log.is_enabled_for(logging.INFO):
             self._log.info(
                 "webhook.accepted",
+                account=source.account,
                 source=source.id,
                 type=" ".join(receipt.types),
                 **_brought(receipt),

@@ -383,5 +383,6 @@ async def test_each_request_leaves_one_line_without_what_it_said(port: int) -> N
     lines = [line for line in logs if line["event"].startswith("webhook.")]
     assert [line["event"] for line in lines] == ["webhook.accepted", "webhook.refused", "webhook.refused"]
     assert [line["source"] for line in lines] == [NEXMO.id, NEXMO.id, None]
+    assert [line["account"] for line in lines] == [ACME, ACME, None]
     assert [line.get("status") for line in lines] == [None, 400, 404]
     assert not any(word in str(lines) for word in ("STOP it", "secret", NEXMO.token, "nobodys"))
