@@ -176,17 +176,15 @@ async def forget_old(store: Store, ledger: Ledger, retention: Millis) -> None:
 async def forget_removed(registry: Registry, queue: Queue, health: Health) -> None:
     """What endpoints were owed that are gone, and how they were doing."""
     # The registry last, or an endpoint that is added meanwhile would be taken for one that is gone.
-    owed, remembered, removed = await queue.owed_endpoints(), await health.remembered(), await registry.removed()
-    registered = (await registry.directory()).endpoints
-    # What a dispatcher filed that had not heard, or a process of an older version left.
-    for endpoint in owed - removed - registered.keys():
+    owed, remembered = await queue.owed_endpoints(), await health.remembered()
+    registered = (await registry.directory()).endpoints.keys()
+    # What a dispatcher filed or said that had not heard, or a process of an older version left.
+    for endpoint in (owed | remembered) - registered:
         await registry.note_left(endpoint)
-    for endpoint in removed | (owed - registered.keys()):
+    for endpoint in await registry.removed():
         await registry.finish_removal(endpoint)
-    for endpoint in (owed | removed) - registered.keys():
-        log.info("endpoint.purged", endpoint=endpoint)
-    for endpoint in remembered - registered.keys():
-        await health.forget(endpoint)
+        if endpoint not in registered:
+            log.info("endpoint.purged", endpoint=endpoint)
 
 
 def enabled_again(before: Directory | None, now: Directory) -> list[EndpointId]:

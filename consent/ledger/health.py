@@ -169,11 +169,6 @@ class Health:
         names = {*await self._store.redis.hkeys(HEALTH), *await self._store.redis.hkeys(RATES)}
         return {EndpointId(name.decode()) for name in names}
 
-    async def forget(self, endpoint: EndpointId) -> None:
-        """It was removed."""
-        await self._store.redis.hdel(HEALTH, endpoint)
-        await self._store.redis.hdel(RATES, endpoint)
-
     async def is_first_to_say(self, endpoint: EndpointId, *, period: Millis) -> bool:
         """Whether no dispatcher has said within the period that opt-outs are overdue there."""
         return bool(await self._store.redis.set(alarm(endpoint), "1", nx=True, px=period))

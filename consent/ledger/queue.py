@@ -279,9 +279,9 @@ class Queue:
         found = {name for keys in self._store.keys for name in await self._store.redis.zrange(keys.next, 0, -1)}
         return {EndpointId(name.decode()) for name in found}
 
-    async def purge(self, endpoint: EndpointId, *, removed_at: UnixMs) -> None:
+    async def purge(self, endpoint: EndpointId, *, removed_at: UnixMs, is_last: bool) -> None:
         """Forget what an endpoint was owed that was removed then, and nothing of what it is owed since it was added
-        again."""
+        again: before that, somebody has done so for the last time."""
         for keys in self._store.keys:
             fixed = (
                 keys.next,
@@ -300,7 +300,8 @@ class Queue:
                 cursor, heads = await self._store.redis.hscan(keys.heads(endpoint), cursor, count=_STRETCH)
                 recipients = [Msisdn(name.decode()) for name in heads]
                 lanes = [keys.lane(endpoint, msisdn) for msisdn in recipients]
-                left = await self._store.commit.call("purge", (*fixed, *lanes), (endpoint, removed_at, *recipients))
+                arguments = (endpoint, removed_at, "1" if is_last else "0", *recipients)
+                left = await self._store.commit.call("purge", (*fixed, *lanes), arguments)
 
 
 def _first_lease(partition: Partition, delivery: Delivery, event: Event, token: str) -> Lease:

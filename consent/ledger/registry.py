@@ -15,14 +15,13 @@ from typing import Generic, TypeVar
 from consent.directory import Directory
 from consent.errors import StoreUnavailable
 from consent.ledger import rows
-from consent.ledger.health import Health
 from consent.ledger.keys import HEALTH, RATES, REGISTRY_CHANGES, REGISTRY_VERSION, registry_table
 from consent.ledger.queue import Queue
 from consent.ledger.rows import Row, RowT
 from consent.ledger.sealing import UNSEALED, Seals, key_of
 from consent.ledger.store import Store
 from consent.ledger.wire import pack
-from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Partition, Source, UnixMs
+from consent.model import Account, Campaign, Endpoint, EndpointId, Millis, Source, UnixMs
 
 _DISABLED = "disabled"
 """Why an endpoint is disabled lies beside the endpoints, so that applying the configuration does not enable one."""
@@ -32,6 +31,7 @@ _TRIES = 200
 """Each that fails is one that somebody else's change went before: so many may change something at once."""
 _TOO_LATE = -1
 _TO_BE_FORGOTTEN = -2
+_GONE = "gone"
 _MOST_CHANGES = 1000
 
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -125,30 +125,27 @@ class Registry:
         return await self._dismiss(row, "")
 
     async def note_left(self, endpoint: EndpointId) -> None:
-        """Something was left of one that is not registered: it counts as removed now, unless it does already."""
-        await self._enroll(_REMOVED, endpoint, str(await self._store.now(Partition(0))), "new")
+        """Something was left of one that is not registered: it counts as removed now, unless somebody adds it."""
+        await self._store.commit.call("dismiss", _keys(rows.TABLES[Endpoint]), (endpoint, _GONE))
 
     async def removed(self) -> set[EndpointId]:
         """Endpoints of whose deliveries something may be left."""
         return {EndpointId(name.decode()) for name in await self._store.redis.hkeys(registry_table(_REMOVED))}
 
-    async def purge(self, endpoint: EndpointId) -> str:
-        """Forget what one was owed that was removed, and how it did, unless it is registered again. Returns when it was
-        removed, as it is noted; empty where nothing is."""
+    async def purge(self, endpoint: EndpointId, *, is_last: bool = False) -> str:
+        """Forget what one was owed that was removed, unless it is registered again. Returns when it was removed, as it
+        is noted; empty where nothing is. After the last time, nobody forgets anything more because of that."""
         at, row = await self._store.at_one_moment(
             *(pack(("HGET", registry_table(table), endpoint)) for table in (_REMOVED, rows.TABLES[Endpoint]))
         )
         if at is not None and row is None:
-            await Queue(self._store).purge(endpoint, removed_at=UnixMs(int(at)))
-            # What was said of it after it was removed, by whoever had not heard.
-            await self.enable(endpoint)
-            await Health(self._store).forget(endpoint)
+            await Queue(self._store).purge(endpoint, removed_at=UnixMs(int(at)), is_last=is_last)
         return "" if at is None else str(at.decode())
 
     async def finish_removal(self, endpoint: EndpointId) -> None:
         """`purge`, and nobody is to look for what is left of it any more."""
         # It may be registered: by a process of an older version, which knows of no names to be purged first.
-        if removed_at := await self.purge(endpoint):
+        if removed_at := await self.purge(endpoint, is_last=True):
             await self._swap(_REMOVED, endpoint, removed_at, "")
 
     async def disable(self, endpoint: EndpointId, reason: str) -> int:
@@ -208,14 +205,18 @@ class Registry:
         return await self._enroll(table, name, after, "swap", before) != _TOO_LATE
 
     async def _enroll(self, table: str, name: str, row: str, *mode: str) -> int:
-        also = (registry_table(_REMOVED),) if table == rows.TABLES[Endpoint] else ()
-        keys = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES, *also)
-        return int(await self._store.commit.call("enroll", keys, (name, row, *mode)))
+        return int(await self._store.commit.call("enroll", _keys(table), (name, row, *mode)))
 
     async def _dismiss(self, row: Row, seen: str) -> int:
-        also = (registry_table(_REMOVED), registry_table(_DISABLED), HEALTH, RATES) if isinstance(row, Endpoint) else ()
-        keys = (registry_table(rows.TABLES[type(row)]), REGISTRY_VERSION, REGISTRY_CHANGES, *also)
+        keys = _keys(rows.TABLES[type(row)])
         return int(await self._store.commit.call("dismiss", keys, (rows.row_id(row), seen)))
+
+
+def _keys(table: str) -> tuple[str, ...]:
+    """Of a table, and with the endpoints' what else is kept under their names."""
+    also = (registry_table(_REMOVED), registry_table(_DISABLED), HEALTH, RATES)
+    changed = (registry_table(table), REGISTRY_VERSION, REGISTRY_CHANGES)
+    return (*changed, *also) if table == rows.TABLES[Endpoint] else changed
 
 
 def _never_still() -> StoreUnavailable:

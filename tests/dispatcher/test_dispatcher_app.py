@@ -52,13 +52,13 @@ async def test_a_registry_that_was_read_while_another_read_failed_is_not_forgott
         return web.Response()
 
     settings, stop = Settings(dispatcher=sections.Dispatcher(port=0)), asyncio.Event()
-    await store.redis.set(HEALTH, "in the way")
     async with (
         listening(take) as url,
         Sender(egress_allow=(ip_network("127.0.0.0/8"),)) as sender,
         asyncio.TaskGroup() as tasks,
     ):
         await registry.put(an_endpoint(url=url))
+        await store.redis.set(HEALTH, "in the way")
         tasks.create_task(app.Dispatcher(settings, store, sender).serve(stop))
         await asyncio.sleep(0.3)  # the first looks fail
         await store.redis.delete(HEALTH)
@@ -128,7 +128,7 @@ async def test_a_clock_of_ours_that_runs_ahead_costs_no_history(
 async def test_an_endpoint_that_is_added_while_others_are_forgotten_is_owed_what_it_was(
     store: Store, ledger: Ledger, queue: Queue, health: Health
 ) -> None:
-    crm, gone = an_endpoint("crm"), an_endpoint("gone")
+    crm, gone, back = an_endpoint("crm"), an_endpoint("gone"), an_endpoint("back")
 
     async def become_owed(endpoint: Endpoint) -> None:
         await ledger.apply(a_stop(identities=()))
@@ -139,16 +139,18 @@ async def test_an_endpoint_that_is_added_while_others_are_forgotten_is_owed_what
     class Busy(Registry):
         async def directory(self) -> Directory:
             found = await super().directory()
-            await self.put(crm)
-            await become_owed(crm)
+            for endpoint in crm, back:
+                await self.put(endpoint)
+                await become_owed(endpoint)
             return found
 
     await become_owed(gone)
+    await become_owed(back)  # as who had not heard files it
 
     await forget_removed(Busy(store), queue, health)
 
-    assert await queue.owed_endpoints() == {crm.id}
-    assert (await health.standings()).keys() == {crm.id}
+    assert await queue.owed_endpoints() == {crm.id, back.id}
+    assert (await health.standings()).keys() == {crm.id, back.id}
 
 
 async def test_what_a_removal_left_that_was_killed_is_forgotten_dead_letters_too(

@@ -245,15 +245,17 @@ async def test_once_enabled_it_has_all_its_chances_again_and_recovers_when_it_de
     assert (await types_of(health))[1:] == [EventType.ENDPOINT_DISABLED, EventType.ENDPOINT_RECOVERED]
 
 
-async def test_a_removed_endpoint_is_forgotten(health: Health, store: Store) -> None:
+async def test_what_was_said_of_a_removed_endpoint_is_forgotten(
+    health: Health, registry: Registry, store: Store
+) -> None:
     await reported(health, FAILED)
     await admitted(health, rate=5)
     assert await health.remembered() == {CRM}
 
-    await health.forget(CRM)
+    await registry.note_left(CRM)
 
     assert await health.remembered() == set()
-    assert await store.redis.keys("*") == []
+    assert set(await store.redis.keys("*")) == {b"{registry}:changes", b"{registry}:removed"}
 
 
 async def test_an_alarm_is_raised_once_by_all_dispatchers(health: Health) -> None:

@@ -363,7 +363,7 @@ async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store,
     (lease, *_) = await claim(queue, limit=3)
     await queue.settle(lease, "bury", RECORD, wait=NOW)
 
-    await queue.purge(CRM.id, removed_at=NOON)
+    await queue.purge(CRM.id, removed_at=NOON, is_last=True)
 
     assert await queue.owed_endpoints() == set()
     assert not [name for name in await stored(store) - before if b"crm" in name]
@@ -374,7 +374,7 @@ async def test_a_large_backlog_is_forgotten_in_reasonable_time(queue: Queue, sto
     await store.redis.hset(store.keys[0].heads(CRM.id), mapping=heads)
 
     async with asyncio.timeout(20):
-        await queue.purge(CRM.id, removed_at=NOON)
+        await queue.purge(CRM.id, removed_at=NOON, is_last=True)
 
     assert await store.redis.exists(store.keys[0].heads(CRM.id)) == 0
 

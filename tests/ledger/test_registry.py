@@ -455,10 +455,10 @@ async def test_who_comes_late_to_finish_a_removal_forgets_nothing_of_what_was_ad
 ) -> None:
     purge, is_added = Queue.purge, asyncio.Event()
 
-    async def purged_late(queue: Queue, endpoint: EndpointId, *, removed_at: UnixMs) -> None:
+    async def purged_late(queue: Queue, endpoint: EndpointId, *, removed_at: UnixMs, is_last: bool) -> None:
         if asyncio.current_task() is late:
             await is_added.wait()
-        await purge(queue, endpoint, removed_at=removed_at)
+        await purge(queue, endpoint, removed_at=removed_at, is_last=is_last)
 
     monkeypatch.setattr(Queue, "purge", purged_late)
     late = asyncio.create_task(Registry(store).finish_removal(CRM.id))
@@ -497,8 +497,8 @@ async def test_one_that_cannot_be_forgotten_is_not_added(half_removed: Registry,
 
 async def test_one_that_is_removed_again_meanwhile_stays_noted(half_removed: Registry, store: Store) -> None:
     class Slow(Registry):
-        async def purge(self, endpoint: EndpointId) -> str:
-            removed_at = await super().purge(endpoint)
+        async def purge(self, endpoint: EndpointId, *, is_last: bool = False) -> str:
+            removed_at = await super().purge(endpoint, is_last=is_last)
             await half_removed.put(CRM)
             await half_removed.remove(CRM)
             return removed_at

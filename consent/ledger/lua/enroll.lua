@@ -1,11 +1,13 @@
 -- enroll: write one row of the registry, and let every process know.
---   KEYS[1] table hash  [2] version counter  [3] changes stream  [4] with an endpoint's row: the removed hash
+--   KEYS[1] table hash  [2] version counter  [3] changes stream
+--   with an endpoint's row: [4] removed hash  [5] disabled hash  [6] health hash  [7] rates hash
 --   ARGV[1] row id  [2] row, '' to remove it
 --   ARGV[3] 'put' | 'new' (leave an existing one alone) | 'swap' (only where the row is still what ARGV[4] says)
 --           | 'seen' (only where the registry's version is still what ARGV[4] says)
 --   ARGV[4] with 'swap': the row as it was read  with 'seen': the version that was decided on
 --   returns the registry's version, unchanged where nothing changed; -1 where a swap came too late, or something was
 --   changed since it was seen; -2 where one of that name was removed, and what it was owed is to be forgotten first
+-- Why a new endpoint's health is taken away: it is of one before, from who had not heard that it was removed.
 local function enroll(keys, args)
   local before = redis.call('HGET', keys[1], args[1]) or ''
   local seen = tonumber(redis.call('GET', keys[2]) or '0')
@@ -13,7 +15,10 @@ local function enroll(keys, args)
   if args[3] == 'seen' and seen ~= tonumber(args[4]) then return -1 end
   local is_kept = before == args[2] or (args[3] == 'new' and before ~= '')
   if is_kept then return seen end
-  if keys[4] and before == '' and redis.call('HEXISTS', keys[4], args[1]) == 1 then return -2 end
+  if keys[4] and before == '' then
+    if redis.call('HEXISTS', keys[4], args[1]) == 1 then return -2 end
+    for i = 5, #keys do redis.call('HDEL', keys[i], args[1]) end
+  end
   if args[2] == '' then
     redis.call('HDEL', keys[1], args[1])
   else
