@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from consent.model import Source
+from receiver.codecs import telnyx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,11 @@ def signed_by(source: Source) -> str | None:
 
 def futile(source: Source) -> str:
     """Why its signature secret proves nothing; empty where it does, or there is none."""
+    if source.provider == "telnyx" and source.signature_secret and not telnyx.is_key(source.signature_secret):
+        return (
+            f"{source.account}/{source.id}: its signature_secret is no public key of Telnyx's, which is 32 bytes in "
+            "base64: none of its webhooks is believed"
+        )
     if not source.signature_secret or provider(source.provider).secret:
         return ""
     return (

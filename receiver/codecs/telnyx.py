@@ -30,6 +30,7 @@ HEADERS = (_SIGNATURE, _TIMESTAMP)
 _RETRY_AFTER_SECONDS = 1
 """Three attempts at each URL, the failover URL last; anything but 2xx within two seconds is a failure."""
 _MOST_RECIPIENTS, _MOST_MEDIA = 100, 10
+_KEY_BYTES = 32
 _STATUSES = frozenset({"message.sent", "message.finalized"})
 _HINTS = {"STOP": Hint.OPT_OUT, "START": Hint.OPT_IN}
 
@@ -65,6 +66,11 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
 
 def reply(error: ConsentError | None) -> Reply:
     return reply_by_status(error, retry_after=_RETRY_AFTER_SECONDS)
+
+
+def is_key(written: str) -> bool:
+    """Whether it could be an account's public key."""
+    return len(_decoded(written)) == _KEY_BYTES
 
 
 @lru_cache(maxsize=256)

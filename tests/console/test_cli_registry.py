@@ -141,6 +141,16 @@ def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
     assert any("skycore signs nothing" in finding["text"] for finding in findings) is is_warned
 
 
+def test_a_key_of_telnyxs_that_is_none_is_told_at_once(acme: CommandLine) -> None:
+    add = ("source", "add", "telnyx", "--signature-secret")
+    key = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+
+    assert "is no public key of Telnyx's" in acme.remarks(*add, "KEY0123456789", "--id", "wrong")
+    assert "public key" not in acme.remarks(*add, key, "--id", "right")
+    findings = [each["text"] for each in acme.json("doctor", exit_code=1)]
+    assert [each.partition(":")[0] for each in findings if "public key of Telnyx" in each] == ["acme/wrong"]
+
+
 def test_a_source_of_a_provider_nobody_knows_is_wrong_usage(acme: CommandLine) -> None:
     told = acme.run("source", "add", "pigeon", exit_code=2)
 
