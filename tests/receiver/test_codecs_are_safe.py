@@ -208,10 +208,13 @@ def test_a_bomb_or_a_foreign_entity_is_refused_at_once(sample: Callable[[str], I
 def test_the_largest_hostile_body_takes_no_time(provider: str, content_type: str, body: bytes) -> None:
     hostile = Inbound(method="POST", query="", content_type=content_type, body=body)
 
-    began = time.process_time()
-    decodes_or_refuses(CODECS[provider], provider, hostile)
+    def seconds() -> float:
+        began = time.process_time()
+        decodes_or_refuses(CODECS[provider], provider, hostile)
+        return time.process_time() - began
 
-    assert time.process_time() - began < 0.25
+    # What takes for ever does so each time; what others on this machine make slow does not.
+    assert any(seconds() < 0.25 for _ in range(3))
 
 
 @pytest.mark.parametrize(("provider", "codec"), CODECS.items())
