@@ -1,6 +1,6 @@
 """What does `doctor` make of what it sees? Facts in, findings out. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -127,9 +127,9 @@ def of_registry(directory: Directory, settings: Settings) -> Iterator[Finding]:
     sources = sources_of(directory)
     found = sum(campaign.discovered for campaign in directory.campaigns.values())
     counts = (
-        f"{_counted(directory.accounts, 'account')}, {_counted(directory.campaigns, 'campaign')}"
+        f"{counted(len(directory.accounts), 'account')}, {counted(len(directory.campaigns), 'campaign')}"
         f"{f' ({found} of them found in webhooks)' if found else ''}, "
-        f"{_counted(sources, 'source')}, {_counted(directory.endpoints, 'endpoint')}"
+        f"{counted(len(sources), 'source')}, {counted(len(directory.endpoints), 'endpoint')}"
     )
     yield ok("registry", counts) if sources else warning("registry", f"{counts}: without a source nothing comes in")
     if strays := [f"{campaign.account}/{campaign.id}" for campaign in directory.strays]:
@@ -282,10 +282,6 @@ def _egress(allowed: Sequence[IPv4Network | IPv6Network]) -> Finding:
 
 def _until_mended(name: EndpointId) -> str:
     return f"`consent-relay endpoint test {name}` until it is delivered, then `consent-relay endpoint enable {name}`"
-
-
-def _counted(rows: Sized, noun: str) -> str:
-    return counted(len(rows), noun)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,9 +1,14 @@
 """Where is a webhook URL pasted, and what proves that a webhook is real? docs/providers.md, in short. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from consent.model import Source
 from receiver.codecs import telnyx
+
+
+def _no_key_of_telnyxs(secret: str) -> str:
+    return "" if telnyx.is_key(secret) else "no public key of Telnyx's, which is 32 bytes in base64"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +18,8 @@ class Provider:
     """Where, at the provider's."""
     secret: str
     """What to copy from there as the source's signature secret; empty where the provider does not sign."""
+    unfit: Callable[[str], str] = lambda _: ""
+    """What something is that cannot be that secret; empty where it can."""
     signature: str = ""
     """What it signs with, by its name; empty where that is the method chosen there."""
     has_method: bool = False
@@ -76,9 +83,10 @@ PROVIDERS = {
     ),
     "telnyx": Provider(
         name="Telnyx, Messaging",
-        paste="At the messaging profile, under Inbound: paste it as the webhook URL. Its numbers' messages come there, "
-        "and the statuses of what is sent with the profile.",
+        paste="At the messaging profile: paste it as the webhook URL. Its numbers' messages come there, and the "
+        "statuses of what is sent with the profile.",
         secret="the public key of the account, under Keys & Credentials",  # noqa: S106
+        unfit=_no_key_of_telnyxs,
         signature="telnyx-signature-ed25519",
         signs_time=True,
         careful="Telnyx waits two seconds for an answer, tries three times, then the failover URL, and then no more.",
@@ -108,14 +116,14 @@ def signed_by(source: Source) -> str | None:
 
 def futile(source: Source) -> str:
     """Why its signature secret proves nothing; empty where it does, or there is none."""
-    if source.provider == "telnyx" and source.signature_secret and not telnyx.is_key(source.signature_secret):
-        return (
-            f"{source.account}/{source.id}: its signature_secret is no public key of Telnyx's, which is 32 bytes in "
-            "base64: none of its webhooks is believed"
-        )
-    if not source.signature_secret or provider(source.provider).secret:
+    name, whose = f"{source.account}/{source.id}", provider(source.provider)
+    if not source.signature_secret:
+        return ""
+    if unfit := whose.unfit(source.signature_secret):
+        return f"{name}: its signature_secret is {unfit}: none of its webhooks is believed"
+    if whose.secret:
         return ""
     return (
-        f"{source.account}/{source.id}: {source.provider} signs nothing, so its signature_secret is not looked at: "
-        "who knows the URL is believed"
+        f"{name}: {source.provider} signs nothing, so its signature_secret is not looked at: who knows the URL is "
+        "believed"
     )

@@ -34,10 +34,7 @@ def endpoint(table: Mapping[str, object]) -> Endpoint:
 
 def _typed(judge: Callable[[Table], RowT], table: Table) -> RowT:
     given = {name: value for name, value in table.items() if value not in (None, [], "")}
-    try:
-        return judge(given)
-    except Unfit as wrong:
-        raise typer.BadParameter(as_typed(str(wrong))) from wrong
+    return told_as_typed(lambda: judge(given))
 
 
 def only_said(ctx: typer.Context, table: Table, names: Mapping[str, str]) -> Table:
@@ -45,14 +42,14 @@ def only_said(ctx: typer.Context, table: Table, names: Mapping[str, str]) -> Tab
     return {
         key: value
         for key, value in table.items()
-        if str(ctx.get_parameter_source(names.get(key, key))) == "ParameterSource.COMMANDLINE"
+        if (where := ctx.get_parameter_source(names.get(key, key))) and where.name == "COMMANDLINE"
     }
 
 
-def changed(change: Callable[[], RowT]) -> RowT:
-    """A change of what is registered, whose mistakes are those of who typed it."""
+def told_as_typed(work: Callable[[], RowT]) -> RowT:
+    """What came of it; its mistakes are told as wrong usage, in the words of who typed them."""
     try:
-        return change()
+        return work()
     except Unfit as wrong:
         raise typer.BadParameter(as_typed(str(wrong))) from wrong
 

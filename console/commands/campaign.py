@@ -74,7 +74,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     }
     if replace and directory.campaign(owner, CampaignId(campaign)):
         said = typed.only_said(ctx, table, {"keywords": "keyword"})
-        new = typed.changed(lambda: asyncio.run(registering.change_campaign(desk, owner, campaign, said)))
+        new = typed.told_as_typed(lambda: asyncio.run(registering.change_campaign(desk, owner, campaign, said)))
     else:
         new = typed.campaign({"account": owner, "id": campaign, **table})
         asyncio.run(registering.add(desk, new, hint="change it with --replace"))
@@ -114,7 +114,7 @@ def table(campaigns: Sequence[Campaign]) -> Listing:
             Column("campaign"),
             Column("title", folds=True),
             Column("brand", folds=True),
-            Column("short code", folds=bool(any(campaign.pool for campaign in campaigns))),
+            Column("short code", folds=any(campaign.pool for campaign in campaigns)),
             Column("keywords", folds=True),
             Column("never seen"),
             Column("from"),

@@ -26,7 +26,7 @@ app = family("May this number be texted, and why? State and history.")
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="With its country code: 15558937009, +1 555 893 7009.")]
 AccountOption = Annotated[str | None, typer.Option(help="Only for this account.")]
-MOST_LISTED = 10_000
+_MOST_LISTED = 10_000
 _STYLES = {"opted_out": "bold red", "opted_in": "bold green", "pending": "yellow", "unknown": "dim"}
 
 
@@ -64,7 +64,7 @@ def list_(
     ctx: typer.Context,
     account: Annotated[str | None, typer.Option(help="Not needed where there is one account.")] = None,
     campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
-    limit: Annotated[int, typer.Option("-n", min=1, max=MOST_LISTED, help="At most so many on a page.")] = 100,
+    limit: Annotated[int, typer.Option("-n", min=1, max=_MOST_LISTED, help="At most so many on a page.")] = 100,
     page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
 ) -> None:
     """Who is opted out, in an order that stays, page by page.

@@ -104,7 +104,7 @@ def add(  # noqa: PLR0913, PLR0917 - an argument for each option
     }
     if replace and endpoint in directory.endpoints:
         said = typed.only_said(ctx, table, {"format": "body_format", "campaigns": "campaign", "headers": "header"})
-        added = typed.changed(lambda: asyncio.run(endpointcare.add_again(desk, endpoint, said)))
+        added = typed.told_as_typed(lambda: asyncio.run(endpointcare.add_again(desk, endpoint, said)))
     else:
         account, _, own = endpoint.partition("/")
         new = typed.endpoint({"account": account, "id": own, **table})

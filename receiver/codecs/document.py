@@ -41,6 +41,12 @@ def listed(document: Document, name: str) -> Iterator[object]:
     return iter(found) if isinstance(found, list) else iter(())
 
 
+def urls_in(document: Document, name: str, *, most: int) -> str:
+    """Of the files that it lists under this name, separated by spaces."""
+    found = (text_of(file.get("url")) for file in listed(document, name) if isinstance(file, dict))
+    return " ".join([url for url in found if url][:most])
+
+
 def texts(document: Document) -> dict[str, str]:
     """What it says itself, without what is inside: by name, blanks and nulls left out."""
     said = ((_encodable(name), text_of(member)) for name, member in document.items())

@@ -11,7 +11,7 @@ from consent.model import Source, UnixMs
 from receiver.codecs import document
 from receiver.codecs.binary import from_base64, text_in
 from receiver.codecs.codec import Reply, reply_by_status
-from receiver.codecs.document import Document, inside, listed, text_of, texts
+from receiver.codecs.document import Document, inside, listed, text_of, texts, urls_in
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
 from receiver.codecs.needed import needed, place
@@ -72,7 +72,7 @@ def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived
     inner = inside(told, "body")
     text = said.get("body", "") or text_of(inner.get("message"))
     extra = {name: said.get(key, "") for key, name in _KEPT.items()}
-    extra |= {"subject": text_of(inner.get("subject")), "media": _media(inner)}
+    extra |= {"subject": text_of(inner.get("subject")), "media": urls_in(inner, "media", most=_MOST_MEDIA)}
     extra |= {"data": text} if kind == "binary" else {}
     when = said.get("received_at") or said.get("sent_at", "")
     return TextReceived(
@@ -121,8 +121,3 @@ def _identity(said: dict[str, str], recipient: str) -> str:
     """One message gets several: queued, dispatched, delivered."""
     about = (said.get(name, "") for name in ("batch_id", "status", "code"))
     return f"dlr:{digest_of((recipient, *about))}"
-
-
-def _media(inner: Document) -> str:
-    found = (text_of(item.get("url")) for item in listed(inner, "media") if isinstance(item, dict))
-    return " ".join([url for url in found if url][:_MOST_MEDIA])

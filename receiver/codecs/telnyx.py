@@ -4,8 +4,6 @@ https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
 https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -16,8 +14,9 @@ from consent.errors import ConsentError, Refused, TooLarge, Unverified
 from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs import document
+from receiver.codecs.binary import from_base64
 from receiver.codecs.codec import Reply, reply_by_status
-from receiver.codecs.document import Document, inside, listed, text_of, texts
+from receiver.codecs.document import Document, inside, listed, text_of, texts, urls_in
 from receiver.codecs.identity import digest_of
 from receiver.codecs.needed import needed, place
 from receiver.inbound import Inbound
@@ -44,7 +43,7 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
         raise Unverified(f"the request has no {_SIGNATURE}")
     check_age(timestamp, tolerance=source.tolerance, now=now)
     try:
-        _key(source.signature_secret).verify(_decoded(given), timestamp.encode() + b"|" + inbound.body)
+        _key(source.signature_secret).verify(from_base64(given), timestamp.encode() + b"|" + inbound.body)
     except InvalidSignature:
         raise Unverified(
             f"the {_SIGNATURE} does not match: signature_secret must be the public key of the account"
@@ -70,23 +69,14 @@ def reply(error: ConsentError | None) -> Reply:
 
 def is_key(written: str) -> bool:
     """Whether it could be an account's public key."""
-    return len(_decoded(written)) == _KEY_BYTES
+    return len(from_base64(written)) == _KEY_BYTES
 
 
 @lru_cache(maxsize=256)
 def _key(public: str) -> Ed25519PublicKey:
-    try:
-        return Ed25519PublicKey.from_public_bytes(_decoded(public))
-    except ValueError as exc:
-        raise Unverified("signature_secret is no public key of Telnyx's: 32 bytes in base64") from exc
-
-
-def _decoded(written: str) -> bytes:
-    """Nothing where it is no base64: no signature is empty, and no key."""
-    try:
-        return b64decode(written.encode("ascii", "replace"), validate=True)
-    except binascii.Error:
-        return b""
+    if not is_key(public):
+        raise Unverified("signature_secret is no public key of Telnyx's: 32 bytes in base64")
+    return Ed25519PublicKey.from_public_bytes(from_base64(public))
 
 
 def _message(event: Document, payload: Document) -> TextReceived:
@@ -99,7 +89,7 @@ def _message(event: Document, payload: Document) -> TextReceived:
         "message_id": said.get("id", ""),
         "subject": said.get("subject", ""),
         "opt_out_type": hinted,
-        "media": _media(payload),
+        "media": urls_in(payload, "media", most=_MOST_MEDIA),
     }
     return TextReceived(
         identity=said.get("id") or digest_of((given["from"], to, text, when)),
@@ -131,8 +121,3 @@ def _receipts(type_: str, event: Document, payload: Document) -> Iterator[Receip
             occurred_at=stamp(when),
             fields={name: text for name, text in told.items() if name != "phone_number"},
         )
-
-
-def _media(payload: Document) -> str:
-    found = (text_of(item.get("url")) for item in listed(payload, "media") if isinstance(item, dict))
-    return " ".join([url for url in found if url][:_MOST_MEDIA])

@@ -51,9 +51,8 @@ def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
         if is_same(given, mac(text, secret=source.signature_secret, algorithm=algorithm)):
             return
     raise Unverified(
-        "the X-Twilio-Signature does not match: signature_secret must be the auth token of the account, "
-        "or the shared key that signs instead, and "
-        "receiver.public_url what the webhook URL in its console begins with"
+        "the X-Twilio-Signature does not match: signature_secret must be the auth token of the account, or the shared "
+        "key that signs instead, and receiver.public_url what the webhook URL in its console begins with"
     )
 
 

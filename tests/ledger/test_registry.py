@@ -453,16 +453,17 @@ async def test_what_one_is_owed_that_is_registered_again_is_not_forgotten(half_r
 async def test_who_comes_late_to_finish_a_removal_forgets_nothing_of_what_was_added_since(
     half_removed: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    purge, is_added = Queue.purge, asyncio.Event()
+    purge, has_read, is_added = Queue.purge, asyncio.Event(), asyncio.Event()
 
     async def purged_late(queue: Queue, endpoint: EndpointId, *, removed_at: UnixMs, is_last: bool) -> None:
         if asyncio.current_task() is late:
+            has_read.set()
             await is_added.wait()
         await purge(queue, endpoint, removed_at=removed_at, is_last=is_last)
 
     monkeypatch.setattr(Queue, "purge", purged_late)
     late = asyncio.create_task(Registry(store).finish_removal(CRM.id))
-    await asyncio.sleep(0.05)  # it has read that the endpoint is gone
+    await has_read.wait()  # that the endpoint is gone
 
     await half_removed.put(CRM)
     await logged(store, a_stop(at=NOON + 5000))
