@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from ipaddress import ip_address
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from config.settings import Settings
@@ -79,8 +80,7 @@ async def add_again(desk: Desk, name: EndpointId, said: Table) -> Added:
 
     def changed(directory: Directory) -> Amended[Endpoint]:
         known = endpoint_meant(directory, name)
-        new = judging.endpoint(judging.patched(judging.table_of(known), patch) | secret)
-        return Amended(new if new.secrets else _keeping(new, known), known)
+        return Amended(_patched(known, patch, secret), known)
 
     async with desk.writing() as store:
         registry = desk.registry(store)
@@ -94,7 +94,7 @@ async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> Endpoin
 
     def changed(directory: Directory) -> Amended[Endpoint]:
         known = endpoint_meant(directory, name)
-        return Amended(_keeping(judging.endpoint(judging.patched(judging.table_of(known), patch)), known), known)
+        return Amended(_patched(known, patch), known)
 
     async with desk.writing() as store:
         done = await desk.registry(store).amend(changed)
@@ -189,8 +189,11 @@ def _added(endpoint: Endpoint, directory: Directory, settings: Settings, *, made
     )
 
 
-def _keeping(new: Endpoint, known: Endpoint) -> Endpoint:
-    """What nobody says by changing or replacing it."""
+def _patched(known: Endpoint, patch: Table, secret: Table = MappingProxyType({})) -> Endpoint:
+    """With what nobody says by changing it; of its secrets, unless it brings one."""
+    new = judging.endpoint({**judging.patched(judging.table_of(known), patch), **secret})
+    if new.secrets:
+        return new
     return replace(
         new,
         secrets=known.secrets,
