@@ -18,6 +18,8 @@ _HELD = ("/bin/sh", "-c", 'read -r _ && exec "$@" < /dev/null', "child")
 """Holds the program back until the lifeline knows of it. Were we killed between the two, it would never begin."""
 _LONGEST_LINE = 1024 * 1024
 _LAST_WORDS_S = 1.0
+_BETWEEN_SIGNALS_S = 0.1
+"""Two of one kind that come at once may arrive as one."""
 
 
 class Keeper:
@@ -29,6 +31,8 @@ class Keeper:
         self._ending = asyncio.Event()
         self._is_ready = False
         self._settled: Process | None = None
+        self._raised = 0
+        """By how many levels more it shall log than it is configured to."""
         self.name = child.name
         self.deaths = 0
         """How often it ended though nobody had told it to."""
@@ -51,18 +55,19 @@ class Keeper:
         self._ending.set()
 
     def pass_on(self, number: signal.Signals) -> None:
-        """To a child that runs and knows what is meant."""
-        if self._settled is not None and self._child.heeds_log_signals:
-            with contextlib.suppress(ProcessLookupError):
-                self._settled.send_signal(number)
+        """To a child that knows what is meant. One that is starting, or is started again, hears of it when it is ready:
+        before, the signal would end it."""
+        if self._child.heeds_log_signals:
+            self._raised = self._raised + 1 if number is signal.SIGUSR1 else 0
+            if self._settled is not None:
+                _tell(self._settled, number)
 
     def abort(self) -> None:
         """End a child that was ready and hangs. It may say where (PYTHONFAULTHANDLER), and is started again."""
         if (process := self._settled) is not None:
             self._settled = None
             log.error("process.silent", name=self.name, pid=process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGABRT)
+            _tell(process, signal.SIGABRT)
             asyncio.get_running_loop().call_later(_LAST_WORDS_S, _kill_unless_ended, process)
 
     async def _prepare(self) -> None:
@@ -122,6 +127,14 @@ class Keeper:
             self._is_ready = True
             self._settled = process
             self.begun.set()
+            await self._catch_up(process)
+
+    async def _catch_up(self, process: Process) -> None:
+        """It starts as configured; the others may have been told to log more since."""
+        for told in range(self._raised):
+            if told:
+                await asyncio.sleep(_BETWEEN_SIGNALS_S)
+            _tell(process, signal.SIGUSR1)
 
     async def _end_when_told(self, process: Process) -> None:
         await self._ending.wait()
@@ -166,6 +179,11 @@ async def _let_go(process: Process) -> None:
         process.stdin.write(b"\n")
         await process.stdin.drain()
     process.stdin.close()
+
+
+def _tell(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)
 
 
 def _kill_group(process: Process) -> None:

@@ -74,13 +74,14 @@ class Supervisor:
 
     async def _run(self, lifeline: Lifeline) -> Misconfigured | None:
         """A failure is a value here: raised inside the group, it would come out wrapped."""
+        self._keepers = [
+            Keeper(child, policy=self._policy, lifeline=lifeline, hurry=self._hurry) for child in self._children
+        ]
         kept: list[tuple[Keeper, asyncio.Task[None]]] = []
         async with asyncio.TaskGroup() as tasks:
             try:
-                for child in self._children:
-                    keeper = Keeper(child, policy=self._policy, lifeline=lifeline, hurry=self._hurry)
-                    self._keepers.append(keeper)
-                    kept.append((keeper, tasks.create_task(keeper.keep(), name=child.name)))
+                for keeper in self._keepers:
+                    kept.append((keeper, tasks.create_task(keeper.keep(), name=keeper.name)))
                     await _either(keeper.begun, self.stopping)
                     if keeper.failure or self.stopping.is_set():
                         return keeper.failure

@@ -63,6 +63,45 @@ async def test_a_child_that_heeds_them_hears_of_them_and_another_lives_on() -> N
     assert heard == ["armed", "usr1", "usr2"]
 
 
+async def test_a_child_that_was_not_ready_or_is_started_again_hears_of_it_once_it_is() -> None:
+    heard: list[str] = []
+    may_be_ready = asyncio.Event()
+
+    async def is_ready() -> None:
+        await may_be_ready.wait()
+        await eventually(lambda: heard[-1:] == ["armed"], within=PATIENCE_S)
+
+    supervisor = Supervisor(
+        [
+            Child(
+                name="receiver",
+                command=shell("trap 'echo usr1' USR1; trap 'exit 3' USR2; echo armed"),
+                says=heard.append,
+                ready=is_ready,
+                heeds_log_signals=True,
+            ),
+        ]
+    )
+
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.run())
+        await eventually(lambda: heard == ["armed"], within=PATIENCE_S)
+        supervisor.pass_on(signal.SIGUSR1)
+        supervisor.pass_on(signal.SIGUSR1)
+        may_be_ready.set()
+        await eventually(lambda: heard == ["armed", "usr1", "usr1"], within=PATIENCE_S)
+
+        supervisor.abort("receiver")
+        await eventually(lambda: heard[3:] == ["armed", "usr1", "usr1"], within=PATIENCE_S)
+
+        supervisor.pass_on(signal.SIGUSR2)
+        await eventually(lambda: heard[6:] == ["armed"], within=PATIENCE_S)
+        await asyncio.wait_for(supervisor.running.wait(), PATIENCE_S)
+        supervisor.pass_on(signal.SIGUSR1)
+        await eventually(lambda: heard[7:] == ["usr1"], within=PATIENCE_S)
+        supervisor.stop()
+
+
 async def test_up_and_every_process_of_ours_under_it_logs_more_and_then_as_before(up: Up) -> None:
     processes = 4
     async with up.running() as process:
