@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from tests.chaos import operators
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.sink import Mood
 from tests.chaos.world import World
@@ -47,7 +47,7 @@ class Faults:
             began_at = time.monotonic()
             try:
                 await _DEEDS[fault.kind](self.world, fault)
-            except (RedisError, ProcessLookupError):
+            except (*operators.TROUBLE, ProcessLookupError):
                 self.missed.append(fault)
                 return
             self.done.append(Done(fault, began_at, time.monotonic()))
@@ -143,4 +143,8 @@ _DEEDS: Mapping[Kind, Callable[[World, Fault], Awaitable[None]]] = {
     Kind.HANG: _turning(Mood.HANG),
     Kind.SLOW: _turning(Mood.SLOW),
     Kind.DROP: _turning(Mood.DROP),
+    Kind.DISABLED: operators.disable,
+    Kind.LIMITED: operators.limit,
+    Kind.REPLAYED: operators.tell_again,
+    Kind.HASTENED: operators.hasten,
 }

@@ -39,6 +39,8 @@ class Arrival:
     sequence: int
     digest: bytes
     """Of the body."""
+    is_replay: bool = False
+    """As its header says."""
 
     @property
     def is_taken(self) -> bool:

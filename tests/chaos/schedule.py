@@ -30,6 +30,10 @@ class Kind(StrEnum):
     HANG = "endpoint hangs"
     SLOW = "endpoint is slow"
     DROP = "endpoint takes it, then resets"
+    DISABLED = "endpoint disabled, then enabled"
+    LIMITED = "endpoint limited, then not"
+    REPLAYED = "replay of the last seconds"
+    HASTENED = "what waits is retried"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +45,14 @@ class Fault:
     seconds: float
     """How long it lasts; a process that was killed is started again after so long."""
     amount: float = 0.0
-    """Of a clock jump: seconds ahead, or behind where negative."""
+    """Of a clock jump: seconds ahead, or behind where negative. Of a limit: requests a second."""
 
     @property
     def end(self) -> float:
         return self.at + self.seconds
 
     def __str__(self) -> str:
-        amount = f" {self.amount:+.0f} s" if self.amount else ""
+        amount = f" {self.amount:+.0f}" if self.amount else ""
         return f"{self.at:7.1f} s  {self.target:<12} {self.kind}{amount} for {self.seconds:.1f} s"
 
 
@@ -77,6 +81,10 @@ SORTS: Mapping[Kind, _Sort] = {
     Kind.HANG: _Sort(2, (HANGING,), 1.0, 8.0),
     Kind.SLOW: _Sort(1, (FALTERING, HANGING), 1.0, 8.0),
     Kind.DROP: _Sort(1, (FALTERING, HANGING), 0.5, 3.0),
+    Kind.DISABLED: _Sort(2, (FALTERING, HANGING), 0.5, 6.0),
+    Kind.LIMITED: _Sort(1, (FALTERING, HANGING), 1.0, 6.0),
+    Kind.REPLAYED: _Sort(2, (FALTERING, HANGING), 0.0, 0.0),
+    Kind.HASTENED: _Sort(1, (FALTERING, HANGING), 0.0, 0.0),
 }
 _REST_S = 1.0
 _REST_OF_STORE_S = 3.0
@@ -102,14 +110,22 @@ def _fault(chance: random.Random, kinds: Sequence[Kind], at: float, free_at: Map
     kind = chance.choices(kinds, [SORTS[kind].weight for kind in kinds])[0]
     sort = SORTS[kind]
     target = chance.choice(sort.targets)
-    jump = chance.choice((-1, 1)) * _LONGEST_JUMP_S ** chance.uniform(0.1, 1) if kind is Kind.CLOCK else 0.0
     return Fault(
         at=round(max(at, free_at.get(_place(target), 0.0)), 2),
         kind=kind,
         target=target,
         seconds=round(chance.uniform(sort.shortest, sort.longest), 2),
-        amount=round(jump),
+        amount=round(_amount(chance, kind)),
     )
+
+
+def _amount(chance: random.Random, kind: Kind) -> float:
+    match kind:
+        case Kind.CLOCK:
+            return chance.choice((-1, 1)) * _LONGEST_JUMP_S ** chance.uniform(0.1, 1)
+        case Kind.LIMITED:
+            return chance.uniform(5, 50)
+    return 0.0
 
 
 def _place(target: str) -> str:

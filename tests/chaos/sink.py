@@ -65,7 +65,7 @@ class Sink:
         if abs(time.time() - int(stamp)) > _TOLERANCE_S:
             self.stale += 1
             return 400
-        self.arrivals.append(_arrival(headers[b"webhook-id"].decode(), content))
+        self.arrivals.append(_arrival(headers, content))
         match self.mood:
             case Mood.ERROR:
                 return 500
@@ -129,13 +129,13 @@ def _is_genuine(headers: Mapping[bytes, bytes], stamp: bytes, content: bytes) ->
     return stamp.isdigit() and any(hmac.compare_digest(b"v1," + digest, one) for one in given)
 
 
-def _arrival(webhook_id: str, content: bytes) -> Arrival:
+def _arrival(headers: Mapping[bytes, bytes], content: bytes) -> Arrival:
     body = orjson.loads(content)
     data = body["data"]
     return Arrival(
         at=time.monotonic(),
         answered_at=NEVER,
-        webhook_id=webhook_id,
+        webhook_id=headers[b"webhook-id"].decode(),
         event_id=data["event_id"],
         msisdn=data["msisdn"],
         campaign=data["campaign"]["id"],
@@ -143,6 +143,7 @@ def _arrival(webhook_id: str, content: bytes) -> Arrival:
         occurred_at=data["occurred_at"],
         sequence=data["sequence"],
         digest=hashlib.blake2b(content, digest_size=8).digest(),
+        is_replay=headers.get(b"webhook-replay") == b"true",
     )
 
 

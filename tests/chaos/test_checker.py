@@ -260,3 +260,9 @@ def test_repeats_are_counted_and_those_behind_a_later_one_apart() -> None:
     arrivals = [told(FIRST, 1.0), told(FIRST, 1.5), refused, told(SECOND, 2.0), told(FIRST, 3.0)]
 
     assert repeats(arrivals) == Repeats(taken=2, again=2, stale=1)
+
+
+def test_what_is_replayed_is_no_repeat() -> None:
+    arrivals = [told(FIRST, 1.0), told(SECOND, 2.0), told(FIRST, 3.0, is_replay=True), told(SECOND, 4.0)]
+
+    assert repeats(arrivals) == Repeats(taken=2, again=1, stale=0)

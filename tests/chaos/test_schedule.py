@@ -36,7 +36,7 @@ def test_every_fault_is_one_that_the_table_allows(seed: int) -> None:
         sort = SORTS[fault.kind]
         assert fault.target in sort.targets
         assert sort.shortest <= fault.seconds <= sort.longest
-        assert (fault.amount != 0) == (fault.kind is Kind.CLOCK)
+        assert (fault.amount != 0) == (fault.kind in {Kind.CLOCK, Kind.LIMITED})
 
 
 @pytest.mark.parametrize("has_replica", [True, False])
