@@ -10,6 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_IN_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 - to count from where no zone is given
 _EARLIEST, _LATEST = UnixMs(-62_135_596_800_000), UnixMs(253_402_300_799_999)
 """From year 1 to the end of 9999: what lies beyond has no date."""
+_MOST_DIGITS = len(str(_LATEST))
 _FIRST = UnixMs(946_684_800_000)
 """2000-01-01T00:00:00Z"""
 _ZONED = re.compile(r":\d\d(?:[.,]\d+)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*\Z")
@@ -40,6 +41,14 @@ def stamp(text: str) -> UnixMs | None:
     opt-out older than every opt-in."""
     at = read_instant(text)
     return None if at is None or is_unset(at) else at
+
+
+def stamp_of_ms(digits: str) -> UnixMs | None:
+    """`stamp`, where a provider counts the milliseconds since 1970."""
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        return None
+    at = UnixMs(int(digits))
+    return None if at > _LATEST or is_unset(at) else at
 
 
 def is_unset(at: UnixMs) -> bool:

@@ -4,11 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from consent.model import Source
-from receiver.codecs import telnyx
+from receiver.codecs import basic, telnyx
 
 
 def _no_key_of_telnyxs(secret: str) -> str:
     return "" if telnyx.is_key(secret) else "no public key of Telnyx's, which is 32 bytes in base64"
+
+
+def _no_user_and_password(secret: str) -> str:
+    return "" if basic.is_pair(secret) else "no user and password, which are written as user:password"
+
+
+_PASSWORD = "a user and a password of your choice, written as user:password here"  # noqa: S105
+_BY_PASSWORD = "a user and password"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,35 @@ PROVIDERS = {
         signature="telnyx-signature-ed25519",
         signs_time=True,
         careful="Telnyx waits two seconds for an answer, tries three times, then the failover URL, and then no more.",
+    ),
+    "bandwidth": Provider(
+        name="Bandwidth, Messaging",
+        paste="In the messaging application: paste it as the inbound callback URL. Use it as the status callback URL "
+        "too if your systems want message.status events.",
+        secret=_PASSWORD,
+        unfit=_no_user_and_password,
+        signature=_BY_PASSWORD,
+        careful="Bandwidth leaves opt-outs to you, but at toll-free numbers: nothing else stops the next text.",
+    ),
+    "infobip": Provider(
+        name="Infobip, SMS and MMS",
+        paste="In the inbound configuration of the number: forward to HTTP, and paste it as the URL, format MO_JSON_2. "
+        "Delivery reports may come there too.",
+        secret=_PASSWORD,
+        unfit=_no_user_and_password,
+        signature=_BY_PASSWORD,
+    ),
+    "aws": Provider(
+        name="AWS End User Messaging",
+        paste="Subscribe it, by HTTPS, to the SNS topic of the number's two-way messages, as "
+        "https://USER:PASSWORD@… where there is a secret. SNS posts nothing until somebody has opened the address that "
+        "the receiver then logs.",
+        secret=_PASSWORD,
+        unfit=_no_user_and_password,
+        signature=_BY_PASSWORD,
+        careful="Switch self-managed opt-outs on at the number: otherwise AWS keeps every STOP to itself, and none of "
+        "them comes here. SNS tries three times within a minute, unless the subscription's delivery policy asks for "
+        "more: give it one.",
     ),
     "skycore": Provider(
         name="Skycore, WXML 1.3",

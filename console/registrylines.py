@@ -28,7 +28,7 @@ class SourceLine:
     url: str
     """Who knows it may post to it; empty for who may not see it."""
     signed: str | None
-    """By what a webhook has to be signed: a method, or what else its provider has; None: it need not be."""
+    """By what a webhook has to be verified: a method, or what else its provider has; None: it need not be."""
     tolerance: str
 
 

@@ -110,7 +110,7 @@ def picture(lines: Sequence[SourceLine]) -> Text:
     return Text("\n").join(
         Text.assemble(
             (clean(line.source), "bold"),
-            (f"  {line.provider}, {f'signed by {line.signed}' if line.signed else 'unsigned'}\n", "dim"),
+            (f"  {line.provider}, {f'verified by {line.signed}' if line.signed else 'unsigned'}\n", "dim"),
             f"  {line.url}",
         )
         for line in lines

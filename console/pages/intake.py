@@ -11,6 +11,9 @@ _REFUSED = "refused:"
 
 REASONS = {
     "unverified": "the signature is missing, wrong or too old: compare the signature secret and its method",
+    "challenged": "without user and password, and asked for them: set them at the provider, unless it comes again with "
+    "them",
+    "unconfirmed": "SNS asks whether it may post here: the log names the address that somebody has to open",
     "malformed": "not what this provider sends: was the URL pasted at another provider?",
     "too_large": "larger than receiver.max_body",
     "unknown_token": "no source has this token: was the URL cut off, or its source removed?",

@@ -1,6 +1,6 @@
 """Who says what, and how? One module per provider's dialect; this table is the list of them."""
 
-from receiver.codecs import nexmo, plivo, sinch, skycore, telnyx, twilio, vonage_messages
+from receiver.codecs import aws, bandwidth, infobip, nexmo, plivo, sinch, skycore, telnyx, twilio, vonage_messages
 from receiver.codecs.codec import Codec
 
 CODECS: dict[str, Codec] = {
@@ -11,6 +11,9 @@ CODECS: dict[str, Codec] = {
     "plivo": plivo,
     "sinch": sinch,
     "telnyx": telnyx,
+    "bandwidth": bandwidth,
+    "infobip": infobip,
+    "aws": aws,
 }
 
 HEADERS = frozenset(name for codec in CODECS.values() for name in codec.HEADERS)

@@ -17,10 +17,27 @@ Document = Mapping[str, object]
 
 
 def read(body: bytes) -> Document:
+    return _document(_value(body))
+
+
+def read_all(body: bytes, *, most: int) -> tuple[Document, ...]:
+    """Of an array; of an object, that one."""
+    value = _value(body)
+    if not isinstance(value, list):
+        return (_document(value),)
+    if len(value) > most:
+        raise TooLarge(f"more than {most} events in one body")
+    return tuple(map(_document, value))
+
+
+def _value(body: bytes) -> object:
     try:
-        value = _JSON.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
+        return _JSON.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
     except (ValueError, RecursionError) as exc:
         raise Refused("the body is not JSON") from exc
+
+
+def _document(value: object) -> Document:
     if not isinstance(value, dict):
         raise Refused("the JSON body must be an object")
     if len(value) > MAX_FIELDS:
@@ -42,8 +59,8 @@ def listed(document: Document, name: str) -> Iterator[object]:
 
 
 def urls_in(document: Document, name: str, *, most: int) -> str:
-    """Of the files that it lists under this name, separated by spaces."""
-    found = (text_of(file.get("url")) for file in listed(document, name) if isinstance(file, dict))
+    """Of the files that it lists under this name, as objects or as URLs, separated by spaces."""
+    found = (text_of(file.get("url") if isinstance(file, dict) else file) for file in listed(document, name))
     return " ".join([url for url in found if url][:most])
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.instants import moment_of, read_instant, stamp, surest
+from consent.instants import moment_of, read_instant, stamp, stamp_of_ms, surest
 from consent.model import UnixMs
 
 LAST = UnixMs(253_402_300_799_999)
@@ -34,6 +34,25 @@ def test_a_date_is_an_instant_of_the_years_that_can_be_told_or_nothing(text: str
 def test_the_zero_of_some_clock_is_no_stamp(text: str) -> None:
     assert stamp(text) is None
     assert stamp("2000-01-01T00:00:00Z") == 946_684_800_000
+
+
+@pytest.mark.parametrize(
+    ("digits", "at"),
+    [
+        ("1763999999574", 1_763_999_999_574),
+        ("253402300799999", 253_402_300_799_999),
+        ("253402300800000", None),
+        ("1763999999", None),
+        ("0", None),
+        ("-1", None),
+        ("²", None),
+        ("1.5e12", None),
+        ("9" * 5000, None),
+        ("", None),
+    ],
+)
+def test_milliseconds_are_an_instant_of_the_years_that_can_be_told_or_nothing(digits: str, at: int | None) -> None:
+    assert stamp_of_ms(digits) == at
 
 
 @given(st.integers(-(2**63), 2**63).map(UnixMs))

@@ -124,7 +124,13 @@ def test_a_url_that_no_provider_reaches_is_told_beside_it(acme: CommandLine, pub
 
 @pytest.mark.parametrize(
     ("provider", "signed"),
-    [("nexmo", "sha256"), ("twilio", "X-Twilio-Signature"), ("telnyx", "telnyx-signature-ed25519"), ("skycore", None)],
+    [
+        ("nexmo", "sha256"),
+        ("twilio", "X-Twilio-Signature"),
+        ("telnyx", "telnyx-signature-ed25519"),
+        ("aws", "a user and password"),
+        ("skycore", None),
+    ],
 )
 def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
     acme: CommandLine, provider: str, signed: str | None
@@ -136,7 +142,7 @@ def test_it_is_told_by_what_a_provider_signs_and_that_one_does_not(
     assert is_warned is (signed is None)
     assert {line["source"]: line["signed"] for line in acme.json("source", "list")}["acme/one"] == signed
     told = acme.run("source", "list")
-    assert (f"{provider}, signed by {signed}" if signed else f"{provider}, unsigned") in told
+    assert (f"{provider}, verified by {signed}" if signed else f"{provider}, unsigned") in told
     findings = acme.json("doctor", exit_code=1)
     assert any("skycore signs nothing" in finding["text"] for finding in findings) is is_warned
 
@@ -149,6 +155,16 @@ def test_a_key_of_telnyxs_that_is_none_is_told_at_once(acme: CommandLine) -> Non
     assert "public key" not in acme.remarks(*add, key, "--id", "right")
     findings = [each["text"] for each in acme.json("doctor", exit_code=1)]
     assert [each.partition(":")[0] for each in findings if "public key of Telnyx" in each] == ["acme/wrong"]
+
+
+@pytest.mark.parametrize("provider", ["bandwidth", "infobip", "aws"])
+def test_a_password_without_its_user_is_told_at_once(acme: CommandLine, provider: str) -> None:
+    add = ("source", "add", provider, "--signature-secret")
+
+    assert "is no user and password, which are written as user:password" in acme.remarks(
+        *add, "s3cret", "--id", "wrong"
+    )
+    assert "user:password" not in acme.remarks(*add, "relay:s3cret", "--id", "right")
 
 
 def test_a_source_of_a_provider_nobody_knows_is_wrong_usage(acme: CommandLine) -> None:

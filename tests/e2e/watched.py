@@ -16,7 +16,7 @@ from consent.model import Account, Header, SourceId
 from tests.builders import ACME, SECRET, a_campaign, a_source, an_endpoint
 from tests.e2e.installation import Installation, eventually, free_port, installation, text
 
-WAYS = ("plain", "by GET", "long", "postback", "api", "wxml")
+WAYS = ("plain", "by GET", "long", "postback", "api", "wxml", "SNS")
 NUMBERS = {way: f"1555770{place}" for place, way in enumerate(WAYS, start=1001)}
 """Recipients, by the way in which we hear of them."""
 SECRETS = {
@@ -35,6 +35,8 @@ SECRETS = {
     "signing secret": SECRET,
     "what was texted": "LEAKEDtext0013",
     "what an endpoint said": "LEAKEDanswer0014",
+    "password token": "LEAKEDtokenOfAsource0015",
+    "password": "LEAKEDpassword0016",
 }
 WAIT_S = 60.0
 
@@ -174,6 +176,12 @@ async def _registered(here: Installation, listening: str) -> None:
             a_source(token=SECRETS["token"]),
             a_source(id=SourceId("signed"), token=SECRETS["signed token"], signature_secret=signing),
             a_source(id=SourceId("skycore"), token=SECRETS["skycore token"], provider="skycore"),
+            a_source(
+                id=SourceId("aws"),
+                token=SECRETS["password token"],
+                provider="aws",
+                signature_secret=f"relay:{SECRETS['password']}",
+            ),
             an_endpoint("listening", url=f"{listening}/listening{secret}", headers=header, events=("*",)),
             an_endpoint("failing", url=f"{listening}/failing{secret}"),
             an_endpoint("refusing", url=f"http://127.0.0.1:{free_port()}/hook{secret}"),
@@ -208,6 +216,11 @@ async def _webhooks(at: Watched) -> None:
     assert await at.ask("POST", skycore, data=postback, headers=headers) == 200
     assert await at.ask("POST", skycore, data=postback[:-9], headers=headers) == 400
     assert await at.ask("PUT", hook, data=stop) == 405
+    aws = f"{at.receiver}/hooks/{SECRETS['password token']}"
+    told = {"originationNumber": NUMBERS["SNS"], "destinationNumber": "123456", "messageBody": "STOP"}
+    shown = {"Authorization": aiohttp.encode_basic_auth("relay", SECRETS["password"])}
+    assert await at.ask("POST", aws, json=told) == 401
+    assert await at.ask("POST", aws, json=told, headers=shown) == 200
 
 
 async def _calls(at: Watched) -> None:

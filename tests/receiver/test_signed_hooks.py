@@ -1,4 +1,4 @@
-"""Providers that sign in headers, the whole way: over a socket, plainly and not so plainly, to the ledger and back."""
+"""Providers that prove themselves in headers: over a socket, plainly and not so plainly, to the ledger and back."""
 
 import asyncio
 import base64
@@ -22,6 +22,7 @@ from tests.receiver.test_hooks import Client, answers, connected
 
 PUBLIC_URL = "https://relay.example.com"
 SECRET = "the s3cret of every source here"
+PASSWORD = "relay:the s3cret of those that sign nothing"
 TELNYX_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC_KEY = base64.b64encode(TELNYX_KEY.public_key().public_bytes_raw()).decode()
 ANN = Msisdn("14155552671")
@@ -90,6 +91,27 @@ def by_telnyx(url: str, text: str, message: str) -> Signed:
     return body, JSON, {"Telnyx-Signature-Ed25519": signature, "Telnyx-Timestamp": str(at)}
 
 
+def with_the_password(body: bytes, content_type: str) -> Signed:
+    return body, content_type, {"Authorization": f"Basic {base64.b64encode(PASSWORD.encode()).decode()}"}
+
+
+def by_bandwidth(url: str, text: str, message: str) -> Signed:
+    told = {"id": message, "direction": "in", "from": f"+{ANN}", "owner": "123456", "text": text}
+    event = {"type": "message-received", "to": "123456", "message": told}
+    return with_the_password(json.dumps([event]).encode(), JSON)
+
+
+def by_infobip(url: str, text: str, message: str) -> Signed:
+    told = {"messageId": message, "from": ANN, "to": "123456", "text": text}
+    return with_the_password(json.dumps({"results": [told]}).encode(), JSON)
+
+
+def by_aws(url: str, text: str, message: str) -> Signed:
+    told = {"originationNumber": f"+{ANN}", "destinationNumber": "123456", "messageBody": text}
+    envelope = {"Type": "Notification", "MessageId": message, "Message": json.dumps(told)}
+    return with_the_password(json.dumps(envelope).encode(), "text/plain; charset=UTF-8")
+
+
 SIGNERS: list[tuple[str, Sign]] = [
     ("twilio", by_twilio),
     ("plivo", by_plivo),
@@ -98,6 +120,9 @@ SIGNERS: list[tuple[str, Sign]] = [
     ("telnyx", by_telnyx),
     ("vonage-messages", by_vonage),
 ]
+KNOWERS: list[tuple[str, Sign]] = [("bandwidth", by_bandwidth), ("infobip", by_infobip), ("aws", by_aws)]
+"""They sign nothing, and show a user and a password."""
+SECRETS = {"telnyx": PUBLIC_KEY, **{provider: PASSWORD for provider, _ in KNOWERS}}
 
 
 def plainly(provider: str, signed: Signed) -> bytes:
@@ -121,15 +146,18 @@ def in_chunks(provider: str, signed: Signed) -> bytes:
 
 
 WAYS = pytest.mark.parametrize("sent", [plainly, in_chunks])
-PROVIDERS = pytest.mark.parametrize(("provider", "sign"), SIGNERS, ids=lambda value: getattr(value, "__name__", None))
+PROVIDERS, KNOWING = (
+    pytest.mark.parametrize(("provider", "sign"), they, ids=lambda value: getattr(value, "__name__", None))
+    for they in (SIGNERS, KNOWERS)
+)
 
 
 @pytest.fixture
 async def client(store: Store, registry: Registry) -> AsyncIterator[Client]:
     """Of a receiver that is ready."""
     await registry.put(a_campaign())
-    for provider in {provider for provider, _ in SIGNERS}:
-        secret = PUBLIC_KEY if provider == "telnyx" else SECRET
+    for provider in {provider for provider, _ in (*SIGNERS, *KNOWERS)}:
+        secret = SECRETS.get(provider, SECRET)
         await registry.put(
             a_source(id=SourceId(provider), provider=provider, token=token_of(provider), signature_secret=secret)
         )
@@ -198,6 +226,26 @@ async def test_what_is_not_signed_is_refused_and_only_vonage_is_asked_to_send_it
 
     assert (status, "retry-after" in headers) == ((503, True) if provider == "vonage-messages" else (403, False))
     assert await recorded(ledger) == []
+
+
+@WAYS
+@KNOWING
+async def test_who_shows_no_password_is_asked_for_it_and_believed_with_it(
+    client: Client, ledger: Ledger, provider: str, sign: Sign, sent: Callable[[str, Signed], bytes]
+) -> None:
+    body, content_type, headers = sign(url_of(provider), "Stop.", "m-1")
+
+    for shown in ({}, {"Authorization": "Basic cmVsYXk6YW5vdGhlcg=="}):
+        client.send(sent(provider, (body, content_type, shown)))
+        status, answered, _ = await client.answer()
+        assert (status, answered["www-authenticate"]) == (401, 'Basic realm="consent-relay", charset="UTF-8"')
+    assert await recorded(ledger) == []
+
+    for _ in range(2):
+        client.send(sent(provider, (body, content_type, headers)))
+        assert await client.status() == 200
+    (event,) = await recorded(ledger)
+    assert (event.type, event.origin.provider, event.origin.rule) == (EventType.OPTED_OUT, provider, "exact:stop")
 
 
 @pytest.mark.parametrize(
