@@ -5,6 +5,7 @@
              STOP <keyword>  out of that one; START likewise, the other way
              YES             in, where a double opt-in is pending; otherwise a text like any other
              anything else   passed on
+             besides         a subject, a caption: opts out where the text does not, and does nothing else
              a hint          of the provider's: its opt-out is one of ours; its opt-in needs a word of ours as well
     part     held until its siblings are there, then judged as one text
     receipt  passed on
@@ -153,10 +154,18 @@ def _held(part: TextPart, source: Source, identity: str, received_at: UnixMs) ->
 
 
 def _text(report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules) -> _Ruling:
-    is_short = len(report.text) + len(report.to) <= _SHORT
-    ruling_on = _ruling_on if is_short else _ruling_on.__wrapped__
-    ruling = ruling_on(report.text, report.to, report.hint, source, directory, rules, is_odd=who.is_odd)
+    ruling = _by_words(report.text, report, who, source, directory, rules)
+    if report.besides and ruling.status is not Status.OPTED_OUT:
+        others = (_by_words(text, report, who, source, directory, rules) for text in report.besides)
+        ruling = next((other for other in others if other.status is Status.OPTED_OUT), ruling)
     return ruling if ruling.detail else ruling._replace(detail=_message(report))
+
+
+def _by_words(
+    text: str, report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules
+) -> _Ruling:
+    ruling_on = _ruling_on if len(text) + len(report.to) <= _SHORT else _ruling_on.__wrapped__
+    return ruling_on(text, report.to, report.hint, source, directory, rules, is_odd=who.is_odd)
 
 
 # Everybody's STOP to one number is the same STOP: ruled once for as long as registry and rules stay what they are.

@@ -30,6 +30,8 @@ class TextReceived:
     occurred_at: UnixMs | None
     kind: str = "text"
     hint: Hint = Hint.NONE
+    besides: tuple[str, ...] = ()
+    """Further texts of the same message, such as the subject of an MMS: a STOP in any of them is one."""
     extra: dict[str, str] = field(default_factory=dict)
     """What else the provider said of it and two-way texting may need (message id, binary data)."""
 

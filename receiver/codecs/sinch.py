@@ -70,18 +70,19 @@ def reply(error: ConsentError | None) -> Reply:
 
 def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived:
     inner = inside(told, "body")
-    text = said.get("body", "") or text_of(inner.get("message"))
+    text, subject = said.get("body", "") or text_of(inner.get("message")), text_of(inner.get("subject"))
     extra = {name: said.get(key, "") for key, name in _KEPT.items()}
-    extra |= {"subject": text_of(inner.get("subject")), "media": urls_in(inner, "media", most=_MOST_MEDIA)}
+    extra |= {"subject": subject, "media": urls_in(inner, "media", most=_MOST_MEDIA)}
     extra |= {"data": text} if kind == "binary" else {}
     when = said.get("received_at") or said.get("sent_at", "")
     return TextReceived(
-        identity=said.get("id") or digest_of((said.get("from", ""), said.get("to", ""), text, when)),
+        identity=said.get("id") or digest_of((said.get("from", ""), said.get("to", ""), text, subject, when)),
         sender=needed(said, "from"),
-        to=place(said, "to", text),
+        to=place(said, "to", text or subject),
         text=_text_in_data(said, text) if kind == "binary" else text,
         occurred_at=stamp(when),
         kind=kind,
+        besides=(subject,) if subject else (),
         extra={name: value for name, value in extra.items() if value},
     )
 

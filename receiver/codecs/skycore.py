@@ -33,7 +33,12 @@ _PRESUMED = {
     Status.OPTED_IN: (Actor.ACCOUNT, Via.API),
 }
 _TEXT_KINDS = {"N211": "text", "N401": "mms"}
-_KEPT = {"TRANSACTIONID": "message_id", "TRACKINGID": "message_id", "KEYWORD": "keyword", "SUBJECT": "subject"}
+# Sinch's MMS service, a younger relative, calls the subject <message-subject>.
+# https://developers.sinch.com/docs/mms/mms-mo-postbacks
+_SUBJECTS = ("SUBJECT", "MESSAGESUBJECT")
+_KEPT = {"TRANSACTIONID": "message_id", "TRACKINGID": "message_id", "KEYWORD": "keyword"} | dict.fromkeys(
+    _SUBJECTS, "subject"
+)
 
 
 def verify(inbound: Inbound, source: Source, now: UnixMs) -> None:
@@ -96,6 +101,7 @@ def _text(told: Other) -> TextReceived | None:
         text=said.get("TEXT") or said.get("KEYWORD", ""),
         occurred_at=postback.when(said, "RECEIVED", "TIMESTAMP"),
         kind=_TEXT_KINDS[told.code],
+        besides=tuple([said[tag] for tag in _SUBJECTS if said.get(tag)]),
         extra={name: said[tag] for tag, name in _KEPT.items() if said.get(tag)},
     )
 

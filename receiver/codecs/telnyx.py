@@ -83,22 +83,24 @@ def _message(event: Document, payload: Document) -> TextReceived:
     said = texts(payload)
     to = next((text_of(each.get("phone_number")) for each in listed(payload, "to") if isinstance(each, dict)), "")
     given = {"from": text_of(inside(payload, "from").get("phone_number")), "to": to}
-    text, when = said.get("text", ""), said.get("received_at") or text_of(event.get("occurred_at"))
+    text, subject = said.get("text", ""), said.get("subject", "")
+    when = said.get("received_at") or text_of(event.get("occurred_at"))
     hinted = said.get("autoresponse_type", "")
     extra = {
         "message_id": said.get("id", ""),
-        "subject": said.get("subject", ""),
+        "subject": subject,
         "opt_out_type": hinted,
         "media": urls_in(payload, "media", most=_MOST_MEDIA),
     }
     return TextReceived(
-        identity=said.get("id") or digest_of((given["from"], to, text, when)),
+        identity=said.get("id") or digest_of((given["from"], to, text, subject, when)),
         sender=needed(given, "from"),
-        to=place(given, "to", text),
+        to=place(given, "to", text or subject),
         text=text,
         occurred_at=stamp(when),
         kind="mms" if said.get("type") == "MMS" else "text",
         hint=_HINTS.get(hinted.strip().upper(), Hint.NONE),
+        besides=(subject,) if subject else (),
         extra={name: value for name, value in extra.items() if value},
     )
 

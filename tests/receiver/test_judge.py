@@ -339,6 +339,16 @@ def test_a_yes_that_the_provider_takes_for_an_opt_in_still_counts_only_where_som
     assert the_change(replace(a_text("YES"), hint=Hint.OPT_IN)).condition is Condition.IF_PENDING
 
 
+@pytest.mark.parametrize("text", ["", "a picture of a dog", "START"])
+def test_a_stop_beside_the_text_is_one(text: str) -> None:
+    assert the_change(replace(a_text(text), besides=("a subject", "Stop all"))) == the_change(a_text("Stop all"))
+
+
+def test_what_is_beside_the_text_opts_nobody_in_and_narrows_no_stop() -> None:
+    assert the_change(replace(a_text(""), besides=("START",))).type is EventType.MESSAGE_RECEIVED
+    assert the_change(replace(a_text("STOP ALL"), besides=("STOP PIZZA",))) == the_change(a_text("STOP ALL"))
+
+
 def test_one_recipient_is_one_however_the_providers_write_the_number() -> None:
     written = ("14155552671", "+14155552671", " 14155552671", "tel:+14155552671", "+1 (415) 555-2671")
 

@@ -151,6 +151,7 @@ def test_an_unsigned_request_is_believed_only_if_no_secret_is_set(sample: Sample
                 A_TEXT,
                 text="look",
                 kind="mms",
+                besides=("a picture",),
                 extra={**A_TEXT.extra, "subject": "a picture", "media": "https://media.example.com/1.png"},
             ),
         ),
@@ -168,6 +169,13 @@ def test_letters_that_were_sent_as_data_are_a_text(body: str, text: str) -> None
 
     assert isinstance(report, TextReceived)
     assert (report.kind, report.text, report.extra["data"]) == ("binary", text, body)
+
+
+def test_a_subject_is_read_beside_the_message_and_needs_no_place_either() -> None:
+    (report,) = sinch.decode(a_post(type="mo_media", to=None, body={"subject": "STOP", "media": []}))
+
+    assert isinstance(report, TextReceived)
+    assert (report.text, report.besides, report.to) == ("", ("STOP",), "")
 
 
 def test_a_report_about_one_recipient_is_a_receipt(sample: Sample) -> None:

@@ -166,9 +166,23 @@ def test_a_picture_message_is_a_text_with_a_subject(sample: Sample) -> None:
             text="HELLO",
             occurred_at=STOPPED_AT,
             kind="mms",
+            besides=("a picture",),
             extra={"message_id": "MMS_MO_77002", "keyword": "HELLO", "subject": "a picture"},
         ),
     )
+
+
+def test_the_subject_of_sinchs_picture_messages_is_one_too() -> None:
+    told = (
+        b"<postback><origin>MMS_MO</origin><code>N401</code><from>17745550001</from><to>18885551234</to>"
+        b"<tracking-id>mo1</tracking-id><timestamp>2024-02-07T09:17:44-05:00</timestamp>"
+        b"<message-subject>STOP</message-subject><content><file>https://files.example.com/1.jpg</file></content>"
+        b"</postback>"
+    )
+    (report,) = skycore.decode(Inbound(method="POST", query="", content_type="text/xml", body=told))
+
+    assert isinstance(report, TextReceived)
+    assert (report.text, report.besides, report.extra["subject"]) == ("", ("STOP",), "STOP")
 
 
 def test_what_became_of_a_message_is_a_receipt(sample: Sample) -> None:

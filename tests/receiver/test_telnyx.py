@@ -130,6 +130,7 @@ def test_an_unsigned_request_is_believed_only_if_no_key_is_set(sample: Sample) -
                 A_TEXT,
                 text="",
                 kind="mms",
+                besides=("A picture",),
                 extra={
                     "message_id": MESSAGE,
                     "subject": "A picture",
