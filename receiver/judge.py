@@ -113,8 +113,16 @@ def judge(report: Report, *, source: Source, directory: Directory, rules: Rules,
 
 
 def _identity(report: Report, source: Source) -> str:
-    """Qualified, so that neither two accounts nor two of their sources take each other's messages for repeats."""
-    return f"{source.account}/{source.id}|{report.identity}"
+    """Qualified, so that neither two accounts nor two of their sources take each other's messages for repeats.
+
+    Of a text by its words too: where a counter begins anew, or a gateway calls all texts the same, a STOP is no repeat.
+    """
+    named = f"{source.account}/{source.id}|{report.identity}"
+    if isinstance(report, TextReceived | TextPart):
+        named = f"{named}|{report.sender}|{report.to}|{report.text}"
+    if isinstance(report, TextReceived) and report.besides:
+        named = "|".join((named, *report.besides))
+    return named
 
 
 def _may_be_another(report: Report, ruling: _Ruling) -> bool:

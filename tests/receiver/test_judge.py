@@ -115,7 +115,7 @@ def test_everything_about_a_stop_is_recorded() -> None:
                 occurred_at=SENT_AT,
                 decides_at=UnixMs(SENT_AT + 999),
                 received_at=RECEIVED_AT,
-                identities=("acme/nexmo-main|0A01",),
+                identities=("acme/nexmo-main|0A01|15558937009|123456|STOP",),
                 status=Status.OPTED_OUT,
                 detail=f'{{"ruleset":"{RULES.version}"}}',
             ),
@@ -341,12 +341,14 @@ def test_a_yes_that_the_provider_takes_for_an_opt_in_still_counts_only_where_som
 
 @pytest.mark.parametrize("text", ["", "a picture of a dog", "START"])
 def test_a_stop_beside_the_text_is_one(text: str) -> None:
-    assert the_change(replace(a_text(text), besides=("a subject", "Stop all"))) == the_change(a_text("Stop all"))
+    beside = the_change(replace(a_text(text), besides=("a subject", "Stop all")))
+
+    assert replace(beside, identities=()) == replace(the_change(a_text("Stop all")), identities=())
 
 
 def test_what_is_beside_the_text_opts_nobody_in_and_narrows_no_stop() -> None:
     assert the_change(replace(a_text(""), besides=("START",))).type is EventType.MESSAGE_RECEIVED
-    assert the_change(replace(a_text("STOP ALL"), besides=("STOP PIZZA",))) == the_change(a_text("STOP ALL"))
+    assert the_change(replace(a_text("STOP ALL"), besides=("STOP PIZZA",))).campaigns == ("news", "pizza", "salad")
 
 
 def test_one_recipient_is_one_however_the_providers_write_the_number() -> None:
@@ -391,6 +393,22 @@ def test_two_sources_never_take_each_others_messages_for_repeats() -> None:
     )
 
     assert len({judged(a_text("STOP"), source=source).changes[0].identities for source in sources}) == 3
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        a_text("STOP"),
+        replace(a_text("hello"), besides=("STOP",)),
+        a_text("hello", to="96167"),
+        a_text("hello", sender="16502426055"),
+    ],
+)
+def test_what_says_something_else_is_no_repeat_though_its_provider_calls_it_the_same(another: TextReceived) -> None:
+    first = a_text("hello")
+
+    assert the_change(another).identities != the_change(first).identities
+    assert the_change(replace(first, occurred_at=None)).identities == the_change(first).identities
 
 
 def test_an_undated_unnamed_opt_out_is_no_repeat_of_an_earlier_one() -> None:
@@ -474,7 +492,7 @@ def test_a_part_is_held_with_all_that_its_judgement_will_need() -> None:
     part = a_part(2, "ST")
 
     assert unpacked(packed(held(part))) == held(part)
-    assert held(part).identity == "acme/nexmo-main|0A02:2"
+    assert held(part).identity == f"acme/nexmo-main|0A02:2|15558937009|123456|{part.text}"
 
 
 def test_parts_of_one_text_are_one_group_and_of_no_other() -> None:
@@ -501,7 +519,7 @@ def test_a_text_is_judged_whole_in_the_order_of_its_parts() -> None:
     (change,) = judge_whole(parts, source=SOURCE, directory=DIRECTORY, rules=RULES).changes
 
     assert change.type is EventType.OPTED_OUT
-    assert set(change.identities) == {f"acme/nexmo-main|0A0{number}:{number}" for number in (1, 2, 3)}
+    assert set(change.identities) == {each.identity for each in parts}
     assert change.held_parts == parts[0].group
     assert change.occurred_at == SENT_AT + 3
     assert change.received_at == RECEIVED_AT + 1

@@ -235,6 +235,13 @@ async def test_a_batch_that_the_store_refuses_is_not_acknowledged_and_may_come_a
     assert len((await reception.take(a_batch(*THREE_HUNDRED[:5]), SKYCORE, NOW)).events) == 5
 
 
+async def test_a_stop_is_recorded_under_whatever_id_its_provider_gives_it(reception: Reception, ledger: Ledger) -> None:
+    for text in ("hello", "STOP", "hello", "STOP"):
+        await reception.take(a_text(text, message="1"), NEXMO, NOW)
+
+    assert [event.type for event in await recorded(ledger)] == [EventType.MESSAGE_RECEIVED, EventType.OPTED_OUT]
+
+
 # ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PARTS = {1: "ST", 2: "O", 3: "P"}
