@@ -255,6 +255,14 @@ async def test_nor_against_the_first_of_them(ledger: Ledger) -> None:
     assert (state.status, state.opted_in_at, state.opted_out_at) == (Status.OPTED_OUT, None, NOON - 1000)
 
 
+async def test_nor_against_an_opt_in_of_a_list(ledger: Ledger) -> None:
+    await ledger.apply(a_start(at=NOON, origin=an_origin(Actor.IMPORT)))
+
+    await ledger.apply(a_stop(at=NOON - 1000, received_at=LATER))
+
+    assert await status_of(ledger) is Status.OPTED_OUT
+
+
 async def test_what_she_said_herself_since_still_outweighs_it(ledger: Ledger) -> None:
     await ledger.apply(a_start(at=NOON))
     await ledger.apply(a_subscription(NOON + 2000))
@@ -307,10 +315,35 @@ async def test_her_own_stop_counts_as_hers_even_when_it_comes_late(ledger: Ledge
     assert state.actor is Actor.RECIPIENT
 
 
-async def test_a_yes_completes_a_pending_opt_in(ledger: Ledger) -> None:
+@pytest.mark.parametrize("late", [a_start(at=NOON), a_start(at=NOON, origin=an_origin(Actor.ACCOUNT))])
+async def test_what_comes_late_and_is_no_opt_out_makes_nobodys_opt_out_hers(ledger: Ledger, late: Change) -> None:
+    await ledger.apply(a_stop(at=NOON + 1000, origin=an_origin(Actor.ACCOUNT)))
+
+    assert isinstance(applied := await ledger.apply(late), Recorded)
+
+    assert applied.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.actor) == (Status.OPTED_OUT, Actor.ACCOUNT)
+
+
+async def test_her_own_stop_that_comes_late_makes_no_opt_in_hers(ledger: Ledger) -> None:
+    await ledger.apply(a_start(at=NOON + 1000, origin=an_origin(Actor.ACCOUNT)))
+
+    assert isinstance(applied := await ledger.apply(a_stop(at=NOON, received_at=LATER)), Recorded)
+
+    assert applied.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.status, state.actor) == (Status.OPTED_IN, Actor.ACCOUNT)
+
+
+@pytest.mark.parametrize("after", [0, 1000])
+async def test_a_yes_completes_a_pending_opt_in(ledger: Ledger, after: int) -> None:
+    """Also within the second that a provider dates it by."""
     await ledger.apply(a_change(Status.PENDING, at=NOON))
 
-    applied = await ledger.apply(a_start(at=NOON + 1000, condition=Condition.IF_PENDING))
+    applied = await ledger.apply(a_start(at=NOON + after, condition=Condition.IF_PENDING))
 
     assert isinstance(applied, Recorded)
     assert not applied.unasked

@@ -218,6 +218,17 @@ async def test_an_expired_lease_goes_back_and_its_holder_cannot_settle(
     assert await queue.settle(found, "done", None, wait=NOW)
 
 
+async def test_the_leases_of_all_endpoints_go_back_together(queue: Queue, store: Store, route: Route) -> None:
+    (event,) = await route(a_stop(), to=(CRM.id, WAREHOUSE.id))
+    held = [lease for endpoint in (CRM.id, WAREHOUSE.id) for lease in await claim(queue, endpoint)]
+    await expire_leases(store)
+
+    assert await reap(queue) == len(held) == 2
+    for endpoint in (CRM.id, WAREHOUSE.id):
+        (found,) = await claim(queue, endpoint, token="found")
+        assert (found.event, found.endpoint) == (event, endpoint)
+
+
 async def test_a_renewed_lease_is_not_reaped(queue: Queue, store: Store, route: Route) -> None:
     await route(a_stop())
     (lease,) = await claim(queue)
@@ -553,6 +564,7 @@ async def test_a_claim_says_when_each_kind_is_due_again(queue: Queue, store: Sto
     assert (tried, settled.was_tried) == (settled.due, True)
     assert untried is not None
     assert untried - claimed.now == pytest.approx(30_000, abs=2000)
+    assert (await queue.look(Partition(0))).due == {CRM.id: untried}
 
 
 async def test_an_opt_out_waits_from_when_it_was_recorded_wherever_it_waits(queue: Queue, route: Route) -> None:
@@ -580,6 +592,20 @@ async def test_a_delivered_opt_out_waits_no_more_and_nobody_asks_again(
     assert await oldest(queue) == {}
     assert [look.unheard for look in await looks(queue)] == [()] * 4
     assert [name for name in await stored(store) if b"unheard" in name] == []
+
+
+async def test_once_the_oldest_opt_out_is_delivered_the_next_one_is_the_oldest(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    first, second = await in_one_partition(store, 2)
+    await route(a_stop(msisdn=first))
+    await asyncio.sleep(0.002)  # an id has the millisecond
+    (later,) = await route(a_stop(msisdn=second))
+    leases = await claim(queue)
+    await queue.settle(next(lease for lease in leases if lease.msisdn == first), "done", None, wait=NOW)
+
+    assert await oldest(queue) == {CRM.id: int(later.id.split("_")[2])}
+    assert await store.redis.zscore(store.keys[0].unheard, CRM.id) == int(later.id.split("_")[2])
 
 
 async def test_a_dead_opt_out_is_dead_and_waits_again_once_revived(queue: Queue, route: Route) -> None:

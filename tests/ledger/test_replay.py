@@ -240,7 +240,7 @@ async def drained_of(queue: Queue, msisdn: Msisdn) -> None:
 
 
 async def test_what_was_given_up_comes_back_and_is_dead_no_more(
-    queue: Queue, replays: Replays, backlog: Backlog, route: Route, delivered: Route
+    queue: Queue, store: Store, replays: Replays, backlog: Backlog, route: Route, delivered: Route
 ) -> None:
     told = await delivered(a_stop(msisdn=BOB))
     lost = await route(a_stop())
@@ -249,6 +249,8 @@ async def test_what_was_given_up_comes_back_and_is_dead_no_more(
     assert await replay(replays, [*told, *lost], only_dead=True) == {"not_dead": 1, "queued": 1}
     (owed,) = await backlog.owed(CRM.id)
     assert (owed.event, owed.state, owed.is_replay) == (lost[0].id, "due", True)
+    assert await backlog.dead(CRM.id) == []
+    assert await store.redis.hlen(store.keys_of(ANN).graves(CRM.id)) == 0
 
 
 async def test_the_backlog_knows_a_replay_that_waits_and_retry_finds_it(

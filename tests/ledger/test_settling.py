@@ -181,6 +181,19 @@ async def test_where_something_waits_behind_one_of_them_it_is_next(store: Store,
     assert (following.msisdn, following.is_urgent) == (ann, False)
 
 
+async def test_where_nothing_waits_behind_it_the_next_event_of_the_number_is_due_at_once(
+    store: Store, ledger: Ledger, queue: Queue
+) -> None:
+    """Also where something waits behind another one that ends in the same call."""
+    ann, bob = numbers(store, 2)
+    held = [*await leased(ledger, queue, [ann], events=2, to=(CRM,)), *await leased(ledger, queue, [bob], to=(CRM,))]
+    await asyncio.gather(*(queue.settle(lease, "done", None, wait=Millis(0)) for lease in held))
+
+    await ledger.apply(a_start(msisdn=bob, at=3))
+
+    assert sorted(lease.msisdn for lease in await claimed(queue, to=(CRM,))) == sorted([ann, bob])
+
+
 async def test_a_lease_that_others_have_by_now_spoils_no_other(store: Store, ledger: Ledger, queue: Queue) -> None:
     first, *others = await leased(ledger, queue, numbers(store, 3))
     lost = Lease(**{**{name: getattr(first, name) for name in Lease.__slots__}, "token": "theirs"})
