@@ -49,7 +49,7 @@ def of(inbound: Inbound) -> Mapping[str, str]:
 def pairs(inbound: Inbound) -> Sequence[tuple[str, str]]:
     """As often as each is there, for who must not take the last word of two."""
     body = inbound.body
-    if not body or inbound.method in {"GET", "HEAD"}:
+    if not body or inbound.is_said_in_query:
         return _query(inbound.query)
     media_type = _media_type(inbound.content_type)
     if media_type == "multipart/form-data":

@@ -23,8 +23,16 @@ class Inbound:
 
     @property
     def is_visit(self) -> bool:
-        """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record."""
-        return self.method in {"GET", "HEAD"} and not self.query
+        """Somebody opened the URL in a browser, or a dashboard tries whether it answers: there is nothing to record.
+
+        Nor is there in a HEAD, whatever it says: no provider reports by one, and it is sent by who wants nothing done.
+        """
+        return self.method == "HEAD" or (self.method == "GET" and not self.query and not self.body)
+
+    @property
+    def is_said_in_query(self) -> bool:
+        """By a GET, unless only its body says anything: some HTTP clients send one."""
+        return bool(self.query) and self.method in {"GET", "HEAD"}
 
     def header(self, name: str) -> str:
         """Empty when there was none."""

@@ -1,7 +1,7 @@
 """Which pairs does a form have? All of them, repeats too, where a signature covers each.
 
-What is read here is what was signed: the body of a post and never its query, the query of anything else. A body is
-never taken for JSON, whatever it looks like.
+What is read here is what was signed: the query of a GET that has one, else the body, and never the query of a post. A
+body is never taken for JSON, whatever it looks like.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ Pairs = tuple[tuple[str, str], ...]
 # `verify` and `decode` ask one after the other for the pairs of the same request; only the last one is remembered.
 @lru_cache(maxsize=1)
 def pairs_of(inbound: Inbound) -> Pairs:
-    return query_of(inbound) if inbound.method in {"GET", "HEAD"} else _pairs(inbound.body)
+    return query_of(inbound) if inbound.is_said_in_query else _pairs(inbound.body)
 
 
 def query_of(inbound: Inbound) -> Pairs:

@@ -70,7 +70,7 @@ def _signed_v2(inbound: Inbound) -> tuple[list[str], str]:
 
 def _signed_v3(inbound: Inbound) -> tuple[list[str], str]:
     queried = "&".join(f"{name}={value}" for name, value in sorted(query_of(inbound)))
-    posted = "" if inbound.method in {"GET", "HEAD"} else "".join(map("".join, sorted(pairs_of(inbound))))
+    posted = "" if inbound.is_said_in_query else "".join(map("".join, sorted(pairs_of(inbound))))
     said = ".".join(filter(None, (queried, posted)))
     return _signatures(inbound, _V3), f"{_base(inbound)}{'?' if said else ''}{said}.{inbound.header(_V3_NONCE)}"
 

@@ -82,7 +82,7 @@ def _covered(inbound: Inbound) -> str:
         if not is_same(digest.lower(), hashlib.sha256(inbound.body).hexdigest().encode()):
             raise Unverified("the request was signed for another body")
         return ""
-    if inbound.method in {"GET", "HEAD"}:
+    if inbound.is_said_in_query:
         return ""
     return "".join(name + value for name, value in sorted(set(pairs_of(inbound))))
 

@@ -35,6 +35,10 @@ def test_a_get_says_it_in_the_query(method: str) -> None:
     assert form.pairs_of(a_request(method, query="a=1&a=%C3%8A", body=b"b=2")) == (("a", "1"), ("a", "Ê"))
 
 
+def test_a_get_without_a_query_says_it_in_its_body() -> None:
+    assert form.pairs_of(a_request("GET", body=b"b=2")) == (("b", "2"),)
+
+
 def test_too_many_pairs_are_not_read() -> None:
     assert len(form.pairs_of(a_request(body=b"&".join([b"a=1"] * 256)))) == 256
     with pytest.raises(TooLarge):

@@ -160,6 +160,24 @@ async def test_a_visit_is_welcome_and_leaves_nothing(port: int, ledger: Ledger, 
         assert await recorded(ledger) == []
 
 
+@pytest.mark.parametrize("body", [a_form(), b'{"msisdn":"16502426055","to":"123456","messageId":"1","text":"STOP"}'])
+async def test_a_get_may_say_it_in_its_body(port: int, ledger: Ledger, body: bytes) -> None:
+    async with connected(port) as client:
+        client.send(a_post(body).replace(b"POST", b"GET", 1))
+
+        assert await client.status() == 200
+        assert len(await recorded(ledger)) == 1
+
+
+async def test_a_head_does_nothing_whatever_it_says(port: int, ledger: Ledger) -> None:
+    async with connected(port) as client:
+        client.send(plain("HEAD", f"{PATH}?{a_form().decode()}"))
+        client.send(plain("HEAD", f"/hooks/{SIGNED.token}?{a_form().decode()}"))
+
+        assert [(await client.answer(to="HEAD"))[0] for _ in range(2)] == [200, 200]
+        assert await recorded(ledger) == []
+
+
 async def test_a_chunked_body_is_read(port: int, ledger: Ledger) -> None:
     async with connected(port) as client:
         client.send(chunked(a_form(), 7))

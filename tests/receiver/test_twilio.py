@@ -216,6 +216,18 @@ def test_somebody_who_opens_the_url_is_welcome_and_leaves_nothing(sample: Sample
     assert twilio.decode(visit) == ()
 
 
+def test_what_a_get_says_in_its_body_must_be_signed_like_any_other() -> None:
+    url = "https://relay.example.com/hooks/t0ken"
+    body = b"From=%2B14155552671&To=%2B18005550100&Body=START"
+    of_the_url_alone = mac(url.encode(), secret=SOURCE.signature_secret, algorithm="sha1").decode()
+    asked = Inbound(
+        method="GET", query="", content_type="", body=body, headers=(("x-twilio-signature", of_the_url_alone),), url=url
+    )
+
+    with pytest.raises(Unverified, match="does not match"):
+        twilio.verify(asked, SOURCE, NOON)
+
+
 @pytest.mark.parametrize(
     ("written", "hint"),
     [
