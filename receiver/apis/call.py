@@ -41,8 +41,10 @@ class Route:
     path: Pattern[str]
     """Matched against the whole of `Call.path`."""
     methods: frozenset[str]
+    """HEAD among them where a GET changes nothing: it is answered as one, without the body."""
     handle: Callable[[Call], Awaitable[Answer]]
     """May raise any ConsentError; `refuse` words the answer to it."""
     refuse: Callable[[ConsentError, str], Reply]
     """(error, path) -> the answer as the clients of this API understand it."""
-    max_body: int
+    max_body: int = 64 * 1024
+    """Bytes. Some HTTP clients send a body with a GET, and it says nothing."""

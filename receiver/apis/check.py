@@ -123,10 +123,9 @@ def routes(tools: Tools, *, clock: Clock = system_clock) -> tuple[Route, ...]:
         Route(
             name="check",
             path=_ONE,
-            methods=frozenset({"GET"}),
+            methods=frozenset({"GET", "HEAD"}),
             handle=check.one,
             refuse=refuse,
-            max_body=0,
         ),
         Route(
             name="check.bulk",

@@ -56,9 +56,8 @@ def routes(tools: Tools) -> tuple[Route, ...]:
         Route(
             name="events",
             path=re.compile(r"/v1/events"),
-            methods=frozenset({"GET"}),
+            methods=frozenset({"GET", "HEAD"}),
             handle=Events(tools).answer,
             refuse=refuse,
-            max_body=0,
         ),
     )

@@ -28,9 +28,8 @@ def routes() -> tuple[Route, ...]:
         Route(
             name="openapi",
             path=re.compile(re.escape(PATH)),
-            methods=frozenset({"GET"}),
+            methods=frozenset({"GET", "HEAD"}),
             handle=_answer,
             refuse=refuse,
-            max_body=0,
         ),
     )

@@ -18,7 +18,8 @@ from receiver.codecs.codec import Reply
 
 MAX_BODY = 64 * 1024
 
-_METHODS = frozenset({"GET", "POST"})
+_READING = frozenset({"GET", "HEAD", "POST"})
+_CHANGING = frozenset({"GET", "POST"})
 
 
 class OptIn:
@@ -36,7 +37,7 @@ class OptIn:
             page.total,
             [record(row.msisdn, opted_in_at=row.opted_in_at, opted_out_at=row.opted_out_at) for row in page.rows],
         )
-        if told.is_awaited(directory, account, campaigns):
+        if call.inbound.method != "HEAD" and told.is_awaited(directory, account, campaigns):
             self._tools.ensure_safe()
             await self._tools.ledger.apply(told.queried(account, campaigns, asked, body, self._clock()))
         return _answer(call, account, "listed", body, counts={"total": page.total, "listed": len(page.rows)})
@@ -92,15 +93,15 @@ def _answer(
 
 def routes(tools: Tools, *, clock: Clock = system_clock) -> tuple[Route, ...]:
     api = OptIn(tools, clock=clock)
-    handlers = {"query": api.query, "manage": api.manage}
+    handlers = {"query": (_READING, api.query), "manage": (_CHANGING, api.manage)}
     return tuple(
         Route(
             name=f"opt-in.{name}",
             path=re.compile(rf"/sc/us/alert/opt-in/{name}/(?:json|xml)/?"),
-            methods=_METHODS,
+            methods=methods,
             handle=handle,
             refuse=refuse,
             max_body=MAX_BODY,
         )
-        for name, handle in handlers.items()
+        for name, (methods, handle) in handlers.items()
     )

@@ -56,8 +56,8 @@ class Served:
     async def exchange(self, request: bytes) -> Response:
         return await desk_served.exchanged(self.port, request, Response)
 
-    async def get(self, target: str, *, authorization: str = "") -> Response:
-        lines = [f"GET {target} HTTP/1.1", "Host: localhost"]
+    async def get(self, target: str, *, authorization: str = "", method: str = "GET") -> Response:
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
         if authorization:
             lines.append(f"Authorization: {authorization}")
         return await self.exchange("\r\n".join([*lines, "", ""]).encode())

@@ -53,6 +53,9 @@ class Served:
     async def get(self, path: str | URL, *, auth: str | None = None, **more: Any) -> Answered:
         return await self._ask("GET", path, auth, **more)
 
+    async def head(self, path: str | URL, *, auth: str | None = None, **more: Any) -> Answered:
+        return await self._ask("HEAD", path, auth, **more)
+
     async def post(self, path: str | URL, *, auth: str | None = None, **more: Any) -> Answered:
         return await self._ask("POST", path, auth, **more)
 

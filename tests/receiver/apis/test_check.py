@@ -44,6 +44,23 @@ async def test_a_number_that_opted_out_may_not_be_texted(here: Served) -> None:
     }
 
 
+@pytest.mark.parametrize("path", [ONE, "/v1/consent/nothing/16502426055", "/v1/events", "/openapi.json"])
+async def test_a_head_is_answered_as_a_get_without_the_body(here: Served, path: str) -> None:
+    asked, probed = await here.get(path), await here.head(path)
+
+    assert (probed.status, probed.json) == (asked.status, None)
+    assert probed.headers["Content-Length"] == asked.headers["Content-Length"]
+
+
+async def test_a_head_of_what_only_a_post_asks_is_told_so(here: Served) -> None:
+    assert (await here.http.head(MANY)).status == 405
+
+
+@pytest.mark.parametrize("path", [ONE, "/v1/events", "/openapi.json"])
+async def test_a_body_that_comes_with_a_get_does_no_harm(here: Served, path: str) -> None:
+    assert (await here.get(path, data=b"{}")).status == 200
+
+
 async def test_a_number_that_was_never_seen_has_no_history(here: Served) -> None:
     answer = await here.get(ONE)
 
@@ -261,7 +278,7 @@ async def test_to_send_no_credentials_is_no_guess(here: Served) -> None:
 
 async def test_another_method_is_refused(here: Served) -> None:
     async with here.http.delete(ONE) as response:
-        assert (response.status, response.headers["Allow"]) == (405, "GET")
+        assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
     async with here.http.get(MANY) as response:
         assert (response.status, response.headers["Allow"]) == (405, "POST")
 

@@ -183,7 +183,7 @@ async def test_there_is_nothing_at_other_addresses(here: Served, target: str) ->
 async def test_another_method_is_405(here: Served, method: str) -> None:
     answer = await here.exchange(f"{method} {QUERY}?{AUTH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
 
-    assert (answer.status, answer.headers["allow"]) == (405, "GET,POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET,HEAD,POST")
 
 
 @pytest.mark.parametrize(
@@ -475,6 +475,17 @@ async def test_a_list_is_logged_for_who_asks_for_answers(store: Store) -> None:
         '{"call":"query","asked":{"page":"0","page-size":"20"},"answer":{"opt-in-count":"1","opt-in-list":['
         '{"msisdn":"15558937009","opt-in":"false","opt-out":"true","opt-out-date":"2014-06-27 18:31:33"}]}}'
     )
+
+
+async def test_a_head_is_answered_and_leaves_nothing(store: Store) -> None:
+    async with served(store, endpoints=[LISTENER]) as here:
+        await here.opt_out(ANN, "2014-06-27 18:31:33")
+
+        listed = await here.get(f"{QUERY}?{AUTH}", method="HEAD")
+        managed = await here.get(f"{MANAGE}?{AUTH}&msisdn={ANN}", method="HEAD")
+
+        assert (listed.status, managed.status) == (200, 405)
+        assert [event.type for event in await here.ledger.newest(10)] == [EventType.OPTED_OUT]
 
 
 async def test_of_a_very_long_page_the_webhook_is_told_the_first_thousand(store: Store) -> None:
