@@ -134,10 +134,12 @@ def _may_be_another(report: Report, ruling: _Ruling) -> bool:
     return ruling.status is Status.OPTED_OUT and report.occurred_at is None and is_digest(report.identity)
 
 
-def judge_whole(parts: Sequence[HeldPart], *, source: Source, directory: Directory, rules: Rules) -> Judged:
+def judge_whole(
+    parts: Sequence[HeldPart], *, is_sure: bool, source: Source, directory: Directory, rules: Rules
+) -> Judged:
     """The text that these parts make. Its change settles their group; each of them, seen again, is a repeat of it."""
     judged = judge(
-        joined([held.part for held in parts]),
+        joined([held.part for held in parts], is_sure=is_sure),
         source=source,
         directory=directory,
         rules=rules,

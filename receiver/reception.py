@@ -16,7 +16,7 @@ from consent.values import value
 from receiver.codecs import CODECS
 from receiver.inbound import Inbound
 from receiver.judge import Judged, judge, judge_whole
-from receiver.parts import HeldPart, packed, unpacked
+from receiver.parts import HeldPart, all_of, packed, unpacked, whole_of
 from receiver.reports import Report, Unreadable
 
 log = structlog.get_logger()
@@ -125,7 +125,8 @@ class Reception:
 
     async def _record_overdue(self, whole: Whole) -> Receipt:
         try:
-            return await self._record_whole(whole, None)
+            texts = all_of([unpacked(content) for content in whole.contents])
+            return _together([await self._record_whole(parts, None, is_sure=False) for parts in texts])
         except (ValueError, TypeError, LookupError) as exc:  # a newer version held it, or nothing is left of it
             log.error("parts.unreadable", group=whole.group, parts=len(whole.contents), error=repr(exc))  # noqa: TRY400 - no traceback: it could hold a text
             return Receipt()
@@ -156,16 +157,17 @@ class Reception:
             content=packed(held),
         )
         match await self._ledger.hold_part(stored, wait=self._parts_wait, now=now):
-            case Whole() as whole:
-                return await self._record_whole(whole, source)
+            case Whole(contents=contents):
+                parts = whole_of(held, [unpacked(content) for content in contents])
+                if parts:
+                    return await self._record_whole(parts, source, is_sure=len(parts) == len(contents))
             case Duplicate():
                 return Receipt(duplicates=1)
         return Receipt(parts_held=1)
 
-    async def _record_whole(self, whole: Whole, source: Source | None) -> Receipt:
-        parts = [unpacked(content) for content in whole.contents]
+    async def _record_whole(self, parts: Sequence[HeldPart], source: Source | None, *, is_sure: bool) -> Receipt:
         known = source or self.known().source(parts[0].account, parts[0].source) or _removed(parts[0])
-        judged = judge_whole(parts, source=known, directory=self.known(), rules=self._rules)
+        judged = judge_whole(parts, is_sure=is_sure, source=known, directory=self.known(), rules=self._rules)
         return await self._record(judged, known, parts[0].received_at)
 
 

@@ -516,7 +516,7 @@ def test_a_text_is_judged_whole_in_the_order_of_its_parts() -> None:
         held(a_part(1, "please st")),
         held(a_part(2, "op")),
     ]
-    (change,) = judge_whole(parts, source=SOURCE, directory=DIRECTORY, rules=RULES).changes
+    (change,) = judge_whole(parts, is_sure=True, source=SOURCE, directory=DIRECTORY, rules=RULES).changes
 
     assert change.type is EventType.OPTED_OUT
     assert set(change.identities) == {each.identity for each in parts}
@@ -527,13 +527,13 @@ def test_a_text_is_judged_whole_in_the_order_of_its_parts() -> None:
 
 def test_what_there_is_of_a_text_is_judged_when_the_rest_never_comes() -> None:
     parts = [held(a_part(3, "of all this. STOP"))]
-    (change,) = judge_whole(parts, source=SOURCE, directory=DIRECTORY, rules=RULES).changes
+    (change,) = judge_whole(parts, is_sure=True, source=SOURCE, directory=DIRECTORY, rules=RULES).changes
 
     assert change.type is EventType.OPTED_OUT
 
 
 def test_the_message_of_a_whole_text_is_its_first_part() -> None:
-    whole = joined([a_part(2, "two"), replace(a_part(1, "one "), occurred_at=None)])
+    whole = joined([a_part(2, "two"), replace(a_part(1, "one "), occurred_at=None)], is_sure=True)
 
     assert (whole.text, whole.extra) == ("one two", {"message_id": "0A01"})
     assert whole.occurred_at == SENT_AT + 2

@@ -285,6 +285,29 @@ async def test_what_came_of_a_text_is_judged_when_the_rest_is_overdue(reception:
     assert await swept(reception) == Receipt()
 
 
+async def test_a_reference_that_comes_round_joins_no_two_texts_and_costs_no_stop(
+    reception: Reception, ledger: Ledger
+) -> None:
+    at = {"message-timestamp": "2014-06-27 18:33:00"}
+    await reception.take(a_part(1, "see you", total=2, message="a"), NEXMO, NOW)
+    await reception.take(a_part(2, "OP", total=2, message="b", **at), NEXMO, NOW)
+    await reception.take(a_part(1, "ST", total=2, message="b", **at), NEXMO, NOW)
+
+    assert [event.type for event in await recorded(ledger)] == [EventType.OPTED_OUT]
+    assert (await swept(reception)).types == (EventType.MESSAGE_RECEIVED,)
+    assert '"text":"see you"' in (await recorded(ledger))[-1].detail
+
+
+async def test_of_parts_that_may_be_of_two_texts_a_stop_counts_by_itself(reception: Reception, ledger: Ledger) -> None:
+    later = {"message-timestamp": "2014-06-27 18:33:00"}
+    await reception.take(a_part(1, "see you", total=2, message="a"), NEXMO, NOW)
+    receipt = await reception.take(a_part(2, "STOP", total=2, message="b", **later), NEXMO, NOW)
+
+    assert receipt.parts_held == 1
+    assert (await swept(reception)).types == (EventType.OPTED_OUT,)
+    assert await swept(reception) == Receipt()
+
+
 async def test_a_part_that_is_not_overdue_waits(reception: Reception, ledger: Ledger) -> None:
     await reception.take(a_part(1, "STOP", total=2), NEXMO, NOW)
 
