@@ -12,7 +12,7 @@ from consent.errors import ConsentError
 from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver import fields, signature
-from receiver.codecs.binary import from_hex, text_in
+from receiver.codecs.binary import from_hex, is_of_a_text, readings, text_in
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.identity import digest_of
 from receiver.codecs.needed import needed, place
@@ -62,7 +62,8 @@ def reply(error: ConsentError | None) -> Reply:
 
 def _text(given: Mapping[str, str]) -> TextReceived:
     is_binary = given.get("type") == "binary" or bool(given.get("data") or given.get("udh"))
-    text = given.get("text") or (_text_in_data(given) if is_binary else given.get("keyword", ""))
+    data = _letters(given) if is_binary else b""
+    text = given.get("text") or (text_in(data) if is_binary else given.get("keyword", ""))
     return TextReceived(
         identity=_identity(given),
         sender=needed(given, "msisdn"),
@@ -70,13 +71,14 @@ def _text(given: Mapping[str, str]) -> TextReceived:
         text=text,
         occurred_at=stamp(given.get("message-timestamp", "")),
         kind="binary" if is_binary else "text",
+        besides=readings(data) if data else (),
         extra={name: given[key] for key, name in _KEPT.items() if given.get(key)},
     )
 
 
-def _text_in_data(given: Mapping[str, str]) -> str:
-    """A user data header says that it is something else, or a part."""
-    return "" if given.get("udh") else text_in(from_hex(given.get("data", "")))
+def _letters(given: Mapping[str, str]) -> bytes:
+    """Nothing where its user data header says that it is something else."""
+    return from_hex(given.get("data", "")) if is_of_a_text(from_hex(given.get("udh", ""))) else b""
 
 
 def _part(given: Mapping[str, str]) -> TextPart:

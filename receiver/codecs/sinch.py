@@ -9,7 +9,7 @@ from consent.errors import ConsentError, Refused, TooLarge, Unverified
 from consent.instants import stamp
 from consent.model import Source, UnixMs
 from receiver.codecs import document
-from receiver.codecs.binary import from_base64, text_in
+from receiver.codecs.binary import from_base64, from_hex, is_of_a_text, readings, text_in
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts, urls_in
 from receiver.codecs.identity import digest_of
@@ -74,22 +74,23 @@ def _message(told: Document, said: dict[str, str], *, kind: str) -> TextReceived
     extra = {name: said.get(key, "") for key, name in _KEPT.items()}
     extra |= {"subject": subject, "media": urls_in(inner, "media", most=_MOST_MEDIA)}
     extra |= {"data": text} if kind == "binary" else {}
+    data = _letters(said, text) if kind == "binary" else b""
     when = said.get("received_at") or said.get("sent_at", "")
     return TextReceived(
         identity=said.get("id") or digest_of((said.get("from", ""), said.get("to", ""), text, subject, when)),
         sender=needed(said, "from"),
         to=place(said, "to", text or subject),
-        text=_text_in_data(said, text) if kind == "binary" else text,
+        text=text_in(data) if kind == "binary" else text,
         occurred_at=stamp(when),
         kind=kind,
-        besides=(subject,) if subject else (),
+        besides=tuple(filter(None, (subject, *readings(data)))),
         extra={name: value for name, value in extra.items() if value},
     )
 
 
-def _text_in_data(said: dict[str, str], data: str) -> str:
-    """A user data header says that it is something else, or a part."""
-    return "" if said.get("udh") else text_in(from_base64(data))
+def _letters(said: dict[str, str], data: str) -> bytes:
+    """Nothing where its user data header says that it is something else."""
+    return from_base64(data) if is_of_a_text(from_hex(said.get("udh", ""))) else b""
 
 
 def _receipt(said: dict[str, str]) -> ReceiptReported:

@@ -73,6 +73,7 @@ def the_text(inbound: Inbound) -> TextReceived:
         ("53544F50", "", "STOP"),
         ("53544f500d0a00", "", "STOP"),
         ("53544F50", "0605040B8423F0", ""),
+        ("53544F50", "050003CC0201", "STOP"),
         ("EA0601AE", "", ""),
         ("010203", "", ""),
         ("5354F", "", ""),
@@ -83,6 +84,25 @@ def test_letters_that_were_sent_as_data_are_a_text(data: str, udh: str, text: st
     found = the_text(a_form(type="binary", text="", keyword="BINARY", data=data, udh=udh))
 
     assert (found.kind, found.text, found.extra.get("data", "")) == ("binary", text, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "udh", "is_read"),
+    [
+        ("STOP".encode("utf-16-be"), "", True),
+        ("ARRÊT".encode("latin-1"), "", True),
+        ("СТОП".encode("utf-16-be"), "0608040CC30101", True),
+        ("STOP".encode("utf-16-be"), "0B0504158A00000003CC0101", False),
+        ("STOP".encode("utf-16-be"), "050003CC0101240101", True),
+        (b"\xff", "", False),
+        (b"", "050003", False),
+    ],
+)
+def test_letters_of_any_alphabet_that_were_sent_as_data_are_looked_at(data: bytes, udh: str, *, is_read: bool) -> None:
+    found = the_text(a_form(type="binary", text="", data=data.hex(), udh=udh))
+
+    assert bool({"STOP", "ARRÊT", "СТОП"} & {*found.besides}) == is_read
+    assert found.text == ""
 
 
 @pytest.mark.parametrize(

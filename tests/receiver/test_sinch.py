@@ -4,6 +4,7 @@ The vector is that of its own library: https://github.com/sinch/sinch-sdk-node
 (packages/sms/tests/rest/v1/callbacks/callbacks-webhook.test.ts), recorded in samples/sinch/receipt-post-json.http.
 """
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,6 +170,17 @@ def test_letters_that_were_sent_as_data_are_a_text(body: str, text: str) -> None
 
     assert isinstance(report, TextReceived)
     assert (report.kind, report.text, report.extra["data"]) == ("binary", text, body)
+
+
+def test_letters_of_any_alphabet_that_were_sent_as_data_are_looked_at() -> None:
+    body = base64.b64encode("STOP".encode("utf-16-be")).decode()
+
+    (alone,) = sinch.decode(a_post(type="mo_binary", body=body, udh="050003CC0101"))
+    (of_an_application,) = sinch.decode(a_post(type="mo_binary", body=body, udh="0605040B8423F0"))
+
+    assert isinstance(alone, TextReceived)
+    assert isinstance(of_an_application, TextReceived)
+    assert ("STOP" in alone.besides, of_an_application.besides) == (True, ())
 
 
 def test_a_subject_is_read_beside_the_message_and_needs_no_place_either() -> None:
