@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from consent.model import EndpointId, Partition
 from dispatcher.agenda import Site
-from dispatcher.plan import Claims, Wanted, plan_claims, wanted_of
+from dispatcher.plan import Claims, Wanted, plan_claims, trimmed, wanted_of, where_untried
 
 CRM, WAREHOUSE = EndpointId("acme/crm"), EndpointId("acme/warehouse")
 
@@ -100,3 +100,38 @@ def test_retries_are_claimed_within_their_room_over_all_partitions() -> None:
 
     assert sum(wanted[CRM].limit for wanted in claims.values()) == 16
     assert sum(wanted[CRM].tried for wanted in claims.values()) == 6
+
+
+def test_no_more_is_left_of_a_plan_than_was_granted() -> None:
+    claims = plan(sites((0, CRM), (0, WAREHOUSE), (1, CRM)), {CRM: 6, WAREHOUSE: 6}, free=100)
+
+    left = trimmed(claims, {CRM: 4})
+
+    assert left == {Partition(0): {CRM: Wanted(3, 3), WAREHOUSE: Wanted(6, 6)}, Partition(1): {CRM: Wanted(1, 1)}}
+    assert trimmed(claims, {CRM: 0, WAREHOUSE: 1}) == {Partition(0): {WAREHOUSE: Wanted(1, 1)}}
+
+
+def test_a_probe_is_claimed_where_something_was_never_tried() -> None:
+    tried, untried = Site(Partition(0), CRM, has_untried=False), Site(Partition(1), CRM)
+    other = Site(Partition(0), WAREHOUSE)
+    claims = plan([tried, untried, other], {CRM: 2, WAREHOUSE: 1}, free=100)
+
+    probes = where_untried(claims, [tried, untried, other], frozenset({CRM}))
+
+    assert claims.keys() == probes.keys() == {0, 1}
+    assert [sorted(wanted) for wanted in probes.values()] == [[WAREHOUSE], [CRM]]
+    assert where_untried(claims, [tried, untried, other], frozenset()) == claims
+
+
+def test_a_probe_is_claimed_anywhere_where_all_of_it_was_tried() -> None:
+    places = [Site(Partition(0), CRM, has_untried=False), Site(Partition(1), CRM, has_untried=False)]
+    claims = plan(places, {CRM: 2}, free=100)
+
+    assert where_untried(claims, places, frozenset({CRM})) == claims
+
+
+def test_a_probe_is_claimed_only_where_something_is_to_be_claimed() -> None:
+    places = [Site(Partition(0), CRM), Site(Partition(1), CRM)]
+    claims = {Partition(1): {CRM: Wanted(1, 0)}}
+
+    assert where_untried(claims, places, frozenset({CRM})) == claims

@@ -114,6 +114,15 @@ def test_we_verify_what_every_published_client_signs_in_either_case(
     check({"sig": sig.upper(), **params}, secret=secret, method=method, now=now)
 
 
+@pytest.mark.parametrize("text", ["STOP & GO", "a=b", "&", "="])
+def test_what_parts_parameters_is_signed_as_a_line_where_it_is_in_a_value(text: str) -> None:
+    cleaned = {"text": text.replace("&", "_").replace("=", "_"), "timestamp": "10"}
+
+    assert signature.sign({**cleaned, "text": text}, secret="s", method="md5hash") == signature.sign(
+        cleaned, secret="s", method="md5hash"
+    )
+
+
 def test_the_known_bug_of_one_client_does_not_verify() -> None:
     params = {"api_key": "12345", "timestamp": "10907902800"}
     wrong, right = "d7f81394898d98c876e782b3c98391b8", "cef8064b08b4d1e571219bde9aa85421"
