@@ -62,7 +62,7 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
         return ()
     told = document.read(inbound.body)
     said = texts(told)
-    if said.get("status") and not _text_in(told):
+    if said.get("status") and not _texts_in(told):
         return (_receipt(told, said),)
     return (_message(told, said),)
 
@@ -82,7 +82,7 @@ def _message(told: Document, said: dict[str, str]) -> TextReceived:
         "channel": _channel(said),
         "media": _media(told),
     }
-    text = _text_in(told)
+    text, *besides = _texts_in(told) or ("",)
     return TextReceived(
         identity=said.get("message_uuid") or digest_of((*numbers.values(), text, said.get("timestamp", ""))),
         sender=needed(numbers, "from"),
@@ -90,6 +90,7 @@ def _message(told: Document, said: dict[str, str]) -> TextReceived:
         text=text,
         occurred_at=stamp(said.get("timestamp", "")),
         kind="mms" if type_ in _MEDIA else "text",
+        besides=tuple(besides),
         extra={name: value for name, value in extra.items() if value},
     )
 
@@ -121,16 +122,19 @@ def _number(told: Document, name: str) -> str:
     return text_of(told.get(name)) or text_of(party.get("number")) or text_of(party.get("id"))
 
 
-def _text_in(told: Document) -> str:
+def _texts_in(told: Document) -> tuple[str, ...]:
     """Typed, below a picture too, or the words on the button or in the list that she tapped: to her, "STOP" there is a
     STOP. The keyword is the first word of an SMS, for where the others are not there."""
-    return (
-        text_of(told.get("text"))
-        or text_of(inside(told, "button").get("text"))
-        or text_of(inside(told, "reply").get("title"))
-        or text_of(inside(told, "message", "content").get("text"))
-        or next((caption for kind in _MEDIA if (caption := text_of(inside(told, kind).get("caption")))), "")
-        or text_of(inside(told, "sms").get("keyword"))
+    content = inside(told, "message", "content")
+    given = (
+        told.get("text"),
+        inside(told, "button").get("text"),
+        inside(told, "reply").get("title"),
+        content.get("text"),
+        *(inside(said, kind).get("caption") for said in (told, content) for kind in _MEDIA),
+    )
+    return tuple(filter(None, map(text_of, given))) or tuple(
+        filter(None, [text_of(inside(told, "sms").get("keyword"))])
     )
 
 
@@ -140,4 +144,6 @@ def _channel(said: dict[str, str]) -> str:
 
 
 def _media(told: Document) -> str:
-    return next((url for kind in _MEDIA if (url := text_of(inside(told, kind).get("url")))), "")
+    """In v0.1 inside the message, like its text."""
+    places = [inside(said, kind) for said in (told, inside(told, "message", "content")) for kind in _MEDIA]
+    return next((url for place in places if (url := text_of(place.get("url")))), "")

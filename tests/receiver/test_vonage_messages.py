@@ -279,11 +279,18 @@ def test_what_a_button_or_a_list_says_is_what_she_said(tapped: dict[str, object]
     "said",
     [
         {"message_type": "image", "channel": "mms", "image": {"url": "https://x.example/1.png", "caption": "STOP"}},
+        {"message": {"content": {"type": "image", "image": {"url": "https://x.example/1.png", "caption": "STOP"}}}},
         {"message_type": "text", "sms": {"num_messages": "1", "keyword": "STOP"}},
     ],
 )
 def test_what_stands_below_a_picture_or_is_left_of_a_text_is_what_she_said(said: dict[str, object]) -> None:
     assert the_text(a_post(text=None, **said)).text == "STOP"
+
+
+def test_what_else_a_message_says_is_read_beside_its_text() -> None:
+    pictured = the_text(a_post(text="look", image={"url": "https://x.example/1.png", "caption": "STOP"}))
+
+    assert (pictured.text, pictured.besides) == ("look", ("STOP",))
 
 
 @pytest.mark.parametrize(
