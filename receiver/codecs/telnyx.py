@@ -57,7 +57,7 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     event = inside(document.read(inbound.body), "data")
     type_, payload = text_of(event.get("event_type")), inside(event, "payload")
     if type_ == "message.received":
-        return (_message(event, payload),)
+        return tuple([_message(event, payload, to) for to in _ours(payload)])
     if type_ in _STATUSES:
         return tuple(_receipts(type_, event, payload))
     raise Refused("the body is of no type that we know: neither message.received nor a message's status")
@@ -79,9 +79,18 @@ def _key(public: str) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(from_base64(public))
 
 
-def _message(event: Document, payload: Document) -> TextReceived:
+def _ours(payload: Document) -> tuple[str, ...]:
+    """Which of the numbers that it was sent to are the account's: a message to a group names others too, and Telnyx
+    says for whom it calls a webhook. Where it does not say, all of them; an empty one where it names none."""
+    named = [each for each in listed(payload, "to") if isinstance(each, dict)]
+    if len(named) > _MOST_RECIPIENTS:
+        raise TooLarge(f"the message names more than {_MOST_RECIPIENTS} recipients")
+    called = [each for each in named if text_of(each.get("status")).startswith("webhook_")]
+    return tuple(dict.fromkeys(text_of(each.get("phone_number")) for each in called or named)) or ("",)
+
+
+def _message(event: Document, payload: Document, to: str) -> TextReceived:
     said = texts(payload)
-    to = next((text_of(each.get("phone_number")) for each in listed(payload, "to") if isinstance(each, dict)), "")
     given = {"from": text_of(inside(payload, "from").get("phone_number")), "to": to}
     text, subject = said.get("text", ""), said.get("subject", "")
     when = said.get("received_at") or text_of(event.get("occurred_at"))

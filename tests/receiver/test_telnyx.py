@@ -154,6 +154,22 @@ def test_a_status_is_a_receipt_of_who_was_texted(sample: Sample) -> None:
     assert "phone_number" not in receipt.fields
 
 
+def test_a_message_to_a_group_is_one_to_each_number_of_ours() -> None:
+    ours, others = {"status": "webhook_delivered"}, {"status": "delivered"}
+    group = [
+        {"phone_number": "+14155552672", **others},
+        {"phone_number": "+18005550100", **ours},
+        {"phone_number": "+18005550101", **ours},
+    ]
+
+    assert [report.to for report in telnyx.decode(a_post(to=group)) if isinstance(report, TextReceived)] == [
+        "+18005550100",
+        "+18005550101",
+    ]
+    unsaid = [{"phone_number": each["phone_number"]} for each in group]
+    assert len(telnyx.decode(a_post(to=unsaid))) == 3
+
+
 def test_each_recipient_and_each_status_is_a_receipt_of_its_own() -> None:
     group = [{"phone_number": "+14155552671", "status": "sent"}, {"phone_number": "+14155552672", "status": "sent"}]
     sent, later = (telnyx.decode(a_post(type_, to=group)) for type_ in ("message.sent", "message.finalized"))
@@ -207,6 +223,8 @@ def test_more_recipients_than_any_group_has_are_too_many() -> None:
 
     with pytest.raises(TooLarge):
         telnyx.decode(a_post("message.sent", to=crowd))
+    with pytest.raises(TooLarge):
+        telnyx.decode(a_post(to=crowd))
 
 
 def test_it_is_sent_again_what_could_not_be_kept() -> None:
