@@ -40,6 +40,14 @@ def source_meant(directory: Directory, name: str | None, *, provider: str) -> So
     return _named(sources, f"{provider} source", name, source_name)
 
 
+def texted_source_meant(directory: Directory, name: str | None) -> Source:
+    """Without a name, the only one that texts come through: Skycore tells what it made of one."""
+    if name is not None:
+        return source_named(directory, name)
+    sources = [source for source in sources_of(directory) if source.provider != "skycore"]
+    return _only(sources, "source of texts", source_name, remedy="say which source")
+
+
 def source_named(directory: Directory, name: str) -> Source:
     """ "acme/nexmo", or "nexmo" where only one account has such a source."""
     return _named(sources_of(directory), "source", name, source_name)

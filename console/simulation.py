@@ -1,44 +1,45 @@
 """What would a provider post? A webhook as it comes from outside, signed where the source asks for it. Pure."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import urlencode
 
 from consent import postback
 from consent.model import Campaign, Msisdn, Source, UnixMs
 from consent.postback import Postback
 from console.credentials import Random
-from receiver import signature
+from console.dialects import TEXTS, Said, Webhook
+from console.providers import provider
+from console.refusals import Unfit
 
 Code = Literal["N301", "N302"]
 """She subscribed, she unsubscribed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
-    content_type: str
-    body: bytes = field(repr=False)
+def is_possible(source: Source) -> bool:
+    """Whether a text can be simulated through it."""
+    return source.provider in TEXTS and not _takes_a_key_of_telnyxs(source)
 
 
-def text(source: Source, msisdn: Msisdn, to: str, words: str, *, now: UnixMs, random: Random) -> Webhook:
-    """An inbound SMS as Nexmo posts it.
-
-    https://developer.vonage.com/en/messaging/sms/guides/inbound-sms
-    """
-    form = {
-        "msisdn": msisdn,
-        "to": to,
-        "messageId": random(8).hex().upper(),
-        "text": words,
-        "type": "text",
-        "keyword": next(iter(words.upper().split()), ""),
-        "message-timestamp": f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%d %H:%M:%S}",
-    }
-    if source.signature_secret:
-        form |= {"timestamp": str(now // 1000), "nonce": random(16).hex()}
-        form["sig"] = signature.sign(form, secret=source.signature_secret, method=source.signature_method)
-    return Webhook(content_type="application/x-www-form-urlencoded", body=urlencode(form).encode())
+def text(source: Source, msisdn: Msisdn, to: str, words: str, *, url: str, now: UnixMs, random: Random) -> Webhook:
+    """An inbound SMS. `url`: the webhook URL as the provider was told it, for those that sign it; empty where the
+    receiver does not know it. Unfit where the receiver would not believe anything that can be made here."""
+    if source.provider not in TEXTS:
+        raise Unfit(f"{source.provider} posts what it made of a text: `consent-relay simulate postback` does that")
+    if _takes_a_key_of_telnyxs(source):
+        raise Unfit("nobody but Telnyx can sign as it does: text the number, or take a source without signature_secret")
+    if source.signature_secret and not url and provider(source.provider).signs_url:
+        raise Unfit(f"{source.provider} signs the webhook URL, and we do not know it: set receiver.public_url")
+    said = Said(
+        sender=msisdn,
+        to=to,
+        text=words,
+        id=random(16).hex(),
+        nonce=random(16).hex(),
+        at=now,
+        url=url,
+        secret=source.signature_secret,
+        method=source.signature_method,
+    )
+    return TEXTS[source.provider](said)
 
 
 def notification(campaign: Campaign, msisdn: Msisdn, code: Code, *, now: UnixMs) -> Webhook:
@@ -54,3 +55,7 @@ def notification(campaign: Campaign, msisdn: Msisdn, code: Code, *, now: UnixMs)
         source="MO",
     )
     return Webhook(content_type="text/xml", body=postback.encode(told))
+
+
+def _takes_a_key_of_telnyxs(source: Source) -> bool:
+    return source.provider == "telnyx" and bool(source.signature_secret)

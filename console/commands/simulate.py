@@ -18,9 +18,10 @@ from consent.numbers import recipient
 from console import demo, simulation
 from console.access import desk_of, screen_of
 from console.addresses import local_url
+from console.dialects import Webhook
 from console.invocation import examples, family
-from console.lookup import campaign_meant, source_meant, source_name
-from console.simulation import Code, Webhook
+from console.lookup import campaign_meant, source_meant, source_name, texted_source_meant
+from console.simulation import Code
 
 app = family("Send a webhook as a provider would, to see it all work. It is recorded like any other.")
 
@@ -66,7 +67,7 @@ def stop(
     source: SourceOption = None,
     text: Annotated[str, typer.Option(help="What is written.")] = "STOP",
 ) -> None:
-    """Somebody texts STOP, as Nexmo / Vonage would post it."""
+    """Somebody texts STOP, as the provider of the source would post it."""
     _texted(ctx, number, text, campaign=campaign, to=to, source=source)
 
 
@@ -79,7 +80,7 @@ def start(
     source: SourceOption = None,
     text: Annotated[str, typer.Option(help="What is written.")] = "START",
 ) -> None:
-    """Somebody texts START, as Nexmo / Vonage would post it."""
+    """Somebody texts START, as the provider of the source would post it."""
     _texted(ctx, number, text, campaign=campaign, to=to, source=source)
 
 
@@ -104,10 +105,16 @@ def _texted(
 ) -> None:
     desk = desk_of(ctx)
     directory = asyncio.run(desk.directory())
-    chosen = source_meant(directory, source, provider="nexmo")
+    chosen = texted_source_meant(directory, source)
     msisdn, texted = recipient(number).msisdn, to or short_code_of(directory, chosen, campaign)
-    webhook = simulation.text(chosen, msisdn, texted, words, now=_now(), random=secrets.token_bytes)
+    webhook = text_through(desk.settings, chosen, msisdn, texted, words, now=_now())
     _send(ctx, desk.settings, chosen, webhook, msisdn)
+
+
+def text_through(settings: Settings, source: Source, msisdn: Msisdn, to: str, words: str, *, now: UnixMs) -> Webhook:
+    public_url = settings.receiver.public_url
+    url = demo.webhook_url(public_url, source) if public_url else ""
+    return simulation.text(source, msisdn, to, words, url=url, now=now, random=secrets.token_bytes)
 
 
 def short_code_of(directory: Directory, source: Source, campaign: str | None) -> str:
@@ -119,10 +126,11 @@ def short_code_of(directory: Directory, source: Source, campaign: str | None) ->
 
 async def posted(settings: Settings, source: Source, webhook: Webhook) -> Answer:
     url = demo.webhook_url(local_url(settings.receiver.host, settings.receiver.port), source)
+    headers = {"Content-Type": webhook.content_type, **webhook.headers}
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.post(url, data=webhook.body, headers={"Content-Type": webhook.content_type}) as response,
+            session.post(url, data=webhook.body, headers=headers) as response,
         ):
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as exc:

@@ -11,6 +11,7 @@ from console.deliveries import Story
 from console.lookup import sources_of
 from console.moments import moment
 from console.pages.sources import Shown
+from console.simulation import is_possible
 
 STEPS = ("account", "campaign", "source", "endpoint", "stop")
 _SETTLED = frozenset({"delivered", "dead", "not_known"})
@@ -72,7 +73,7 @@ def simulating(directory: Directory) -> tuple[Source, Campaign] | None:
     for source in sources_of(directory):
         campaigns = [each for each in directory.campaigns_of(source.account) if not each.discovered]
         with_number = [each for each in campaigns if each.short_code]
-        if source.provider == "nexmo" and with_number:
+        if is_possible(source) and with_number:
             return source, with_number[0]
         if source.provider == "skycore" and campaigns:
             return source, campaigns[0]

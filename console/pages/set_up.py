@@ -14,7 +14,7 @@ from consent.errors import Refused
 from consent.ledger import Ledger
 from consent.model import SignatureMethod, UnixMs
 from console import deliveries, endpointcare, judging, registering, simulation
-from console.commands.simulate import posted
+from console.commands.simulate import posted, text_through
 from console.credentials import new_signing_secret, new_token
 from console.deliveries import Story
 from console.pages.guide import arrived, guide_of, is_settled, simulating
@@ -131,12 +131,12 @@ async def endpoint(visit: Visit) -> web.Response:
 async def simulate(visit: Visit) -> web.Response:
     form, chosen = await visit.form(), simulating(await visit.desk.directory())
     if chosen is None:
-        raise Unfit("simulating takes a campaign with a number, and a source of Nexmo's or Skycore's dialect")
+        raise Unfit("simulating takes a campaign with a number, and a source that is not of Telnyx with its key")
     through, campaign = chosen
     webhook = (
         simulation.notification(campaign, NOBODY, "N302", now=visit.now)
         if through.provider == "skycore"
-        else simulation.text(through, NOBODY, campaign.short_code, "STOP", now=visit.now, random=secrets.token_bytes)
+        else text_through(visit.desk.settings, through, NOBODY, campaign.short_code, "STOP", now=visit.now)
     )
     answer = await posted(visit.desk.settings, through, webhook)
     if answer.status != 200:

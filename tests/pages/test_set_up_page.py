@@ -170,7 +170,8 @@ def test_a_stop_is_simulated_where_somebody_could_text_it() -> None:
     assert simulating(known(a_campaign(short_code=""), provider="skycore")) is not None
     assert simulating(known(a_campaign(short_code=""), provider="nexmo")) is None
     assert simulating(known(a_campaign(discovered=True), provider="nexmo")) is None
-    assert simulating(known(a_campaign(), provider="twilio")) is None
+    assert simulating(known(a_campaign(), provider="twilio")) is not None
+    assert simulating(known(a_campaign(), provider="another")) is None
 
 
 def test_the_guide_waits_a_while_for_an_endpoint_that_is_not_owed_the_stop_yet() -> None:
