@@ -193,16 +193,16 @@ def _attributes(node: etree._Element) -> dict[str, str]:
 
 
 def _elements(node: etree._Element) -> dict[str, str]:
-    """The text of every element that holds nothing else, for BODY and CONTENT only wrap. Repeated ones are numbered."""
+    """The text of every element that has one, for BODY and CONTENT only wrap. Repeated ones are numbered."""
     fields: dict[str, str] = {}
     repeats: dict[str, int] = {}
     for element in node.iterdescendants():
         name = _name(element.tag)
         if name == _NOTIFICATION:
             raise Refused("the postback is both a batch and a notification")
-        if len(element):
+        if len(element) and not _is_mixed(element):
             continue
-        text = (element.text or "").strip()
+        text = _text(element)
         if name not in fields:
             fields[name] = text
             continue
@@ -211,6 +211,16 @@ def _elements(node: etree._Element) -> dict[str, str]:
         repeats[name] = repeats.get(name, 1) + 1
         fields[f"{name}{repeats[name]}"] = text
     return fields
+
+
+def _is_mixed(element: etree._Element) -> bool:
+    """A text with markup in it, as <TEXT>STOP<br/></TEXT>: somebody made a page of it."""
+    return any(between and between.strip() for between in (element.text, *(child.tail for child in element)))
+
+
+def _text(element: etree._Element) -> str:
+    """A new line in the place of markup: nearly all of it is line breaks, and a STOP may have a line of its own."""
+    return ("\n".join(map(str, element.itertext())) if len(element) else element.text or "").strip()
 
 
 @lru_cache(maxsize=1024)

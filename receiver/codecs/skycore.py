@@ -4,6 +4,8 @@ https://github.com/SkycoreMobile/API (1.3/CONTENTS/POSTBACKS); how the XML is re
 No content type or field name was ever documented, so raw XML under any type will do, as will a field `xml` or `XML`.
 """
 
+import re
+
 from consent import postback
 from consent.errors import ConsentError, Refused
 from consent.model import Actor, CampaignId, Source, Status, UnixMs, Via
@@ -32,6 +34,8 @@ _PRESUMED = {
     Status.OPTED_OUT: (Actor.RECIPIENT, Via.MO),
     Status.OPTED_IN: (Actor.ACCOUNT, Via.API),
 }
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+"""As somebody escaped it who had made a page of the text."""
 _TEXT_KINDS = {"N211": "text", "N401": "mms"}
 # Sinch's MMS service, a younger relative, calls the subject <message-subject>.
 # https://developers.sinch.com/docs/mms/mms-mo-postbacks
@@ -98,7 +102,7 @@ def _text(told: Other) -> TextReceived | None:
         identity=f"mo:{named}" if named else _digest(told),
         sender=said["FROM"],
         to=said.get("TO", ""),  # a STOP is one wherever it went, and to refuse it would refuse its whole batch
-        text=said.get("TEXT") or said.get("KEYWORD", ""),
+        text=_LINE_BREAK.sub("\n", said.get("TEXT") or said.get("KEYWORD", "")),
         occurred_at=postback.when(said, "RECEIVED", "TIMESTAMP"),
         kind=_TEXT_KINDS[told.code],
         besides=tuple([said[tag] for tag in _SUBJECTS if said.get(tag)]),

@@ -153,6 +153,28 @@ def test_tags_are_read_in_any_case() -> None:
     assert decode(sample("d_flat").lower().replace(b"n302", b"N302")) == (BARE,)
 
 
+@pytest.mark.parametrize(
+    ("inner", "text"),
+    [
+        (b"STOP<br/>", "STOP"),
+        (b"see you<br/>STOP", "see you\nSTOP"),
+        (b"<br/><i>STOP</i> it", "STOP\n it"),
+        (b"\n STOP \n", "STOP"),
+    ],
+)
+def test_markup_in_a_text_costs_no_opt_out(inner: bytes, text: str) -> None:
+    (told,) = decode(b"<POSTBACK><CODE>N211</CODE><BODY><FROM>1</FROM><TEXT>" + inner + b"</TEXT></BODY></POSTBACK>")
+
+    assert isinstance(told, Other)
+    assert (told.fields["TEXT"], told.fields["FROM"], "BODY" in told.fields) == (text, "1", False)
+
+
+def test_stray_letters_between_elements_hide_none_of_them() -> None:
+    inner = b"; <MOBILE>16502426055</MOBILE>, <CAMPAIGNID>1116</CAMPAIGNID>"
+
+    assert decode(b"<POSTBACK><CODE>N302</CODE><BODY>" + inner + b"</BODY></POSTBACK>") == (BARE,)
+
+
 def test_an_origin_may_be_missing() -> None:
     assert decode(flat(ORIGIN="")) == (BARE,)
 

@@ -157,6 +157,15 @@ def test_the_keyword_of_an_early_text_is_its_text(sample: Sample) -> None:
     assert report.text == "STOP"
 
 
+@pytest.mark.parametrize("written", ["see you<br/>STOP", "see you&lt;BR /&gt;STOP", "see you&#10;STOP"])
+def test_a_line_of_a_text_is_one_however_it_was_broken(written: str) -> None:
+    told = f"<POSTBACK><CODE>N211</CODE><FROM>16505550101</FROM><TO>123456</TO><TEXT>{written}</TEXT></POSTBACK>"
+    (report,) = skycore.decode(Inbound(method="POST", query="", content_type="text/xml", body=told.encode()))
+
+    assert isinstance(report, TextReceived)
+    assert report.text == "see you\nSTOP"
+
+
 def test_a_picture_message_is_a_text_with_a_subject(sample: Sample) -> None:
     assert skycore.decode(sample("skycore/mms-mo")) == (
         TextReceived(
