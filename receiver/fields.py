@@ -31,6 +31,8 @@ JSON_TYPES = frozenset(
     }
 )
 
+_BEFORE_JSON = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+"""A byte order mark of any encoding, the first half of a letter, and blanks."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 """A byte order mark, and what people leave before it."""
 _XML_BEGINS = (b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")
@@ -54,9 +56,17 @@ def pairs(inbound: Inbound) -> Sequence[tuple[str, str]]:
     media_type = _media_type(inbound.content_type)
     if media_type == "multipart/form-data":
         return _multipart(body, inbound.content_type)
-    if media_type in JSON_TYPES or body.lstrip(_BLANK)[:1] == b"{":
-        return _json_object(body.lstrip(_BLANK))
+    if body.lstrip(_BEFORE_JSON)[:1] == b"{" or (media_type in JSON_TYPES and b"=" not in body):
+        return _json_object(body)
     return _urlencoded(_text(body))
+
+
+def json_text(body: bytes) -> str:
+    """In UTF-8, or in UTF-16 as its first bytes tell; else in Latin-1, like any other text here."""
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
 
 
 def xml_of(inbound: Inbound) -> bytes | None:
@@ -110,7 +120,7 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 def _json_object(body: bytes) -> list[tuple[str, str]]:
     try:
-        value = _JSON.decode(_text(body))
+        value = _JSON.decode(json_text(body.lstrip(_BLANK)))
     except (ValueError, RecursionError) as exc:
         raise Refused("the body is not JSON, although it says so") from exc
     if not isinstance(value, dict):

@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from consent.errors import Refused, TooLarge
-from receiver.fields import MAX_FIELDS
+from receiver.fields import MAX_FIELDS, json_text
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Numbers stay as they were written.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
@@ -32,7 +31,7 @@ def read_all(body: bytes, *, most: int) -> tuple[Document, ...]:
 
 def _value(body: bytes) -> object:
     try:
-        return _JSON.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
+        return _JSON.decode(json_text(body))
     except (ValueError, RecursionError) as exc:
         raise Refused("the body is not JSON") from exc
 

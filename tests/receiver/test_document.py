@@ -22,12 +22,17 @@ def test_only_a_list_is_listed() -> None:
     assert [*document.listed(read, "s"), *document.listed(read, "nothing")] == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_text_is_read_in_whatever_its_letters_were_sent(encoding: str) -> None:
+    assert document.texts(document.read('{"text":"ARRÊT"}'.encode(encoding))) == {"text": "ARRÊT"}
+
+
 def test_half_an_emoji_becomes_a_question_mark() -> None:
     assert document.texts(document.read(b'{"a":"\\ud83d","\\ud83d":"\\ud83d\\uded1"}')) == {"a": "?", "?": "🛑"}
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{", b"from=1", b'{"a":"\xff"}', b"[" * 65_536, b'{"a":' * 13_107, b"{}{}"]
+    "body", [b"", b"[]", b"null", b"{", b"from=1", b'{"a":\xff}', b"[" * 65_536, b'{"a":' * 13_107, b"{}{}"]
 )
 def test_what_is_no_document_is_refused(body: bytes) -> None:
     with pytest.raises(Refused):
