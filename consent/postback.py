@@ -11,6 +11,7 @@ https://github.com/cosmosking2050/API  (1.3/CONTENTS/POSTBACKS)   https://www.sk
 We write the nine elements.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +24,7 @@ from consent import flat_xml
 from consent.errors import Refused, TooLarge
 from consent.instants import moment_of, stamp, surest
 from consent.model import UnixMs
-from consent.safe_xml import parse_mended
+from consent.safe_xml import NotWellFormed, parse_mended
 from consent.values import value
 
 MAX_NOTIFICATIONS = 300
@@ -36,6 +37,10 @@ _DECIDING = frozenset({"ORIGIN", "CODE", "MOBILE", "CAMPAIGNID", "CAMPAIGNREF", 
 _UNSENDABLE: Mapping[int, None] = dict.fromkeys(
     (*set(range(0x20)) - {0x09, 0x0A, 0x0D}, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
 )
+_OPENS_NOTHING = re.compile(r"<(?![A-Za-z_/!?])")
+_REFERENCE = re.compile(r"&#(?:[xX]([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
+_DECLARED = re.compile(r"\A\s*<\?xml[^>]*\?>")
+"""Whatever encoding it names, mended it has another."""
 
 
 @value(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ def decode(data: bytes) -> tuple[Postback | Other | Unreadable, ...]:
     fields = flat_xml.read(data, "POSTBACK")
     if fields is not None and _NOTIFICATION not in fields:
         return (_notification(fields),)
-    nodes = _nodes(parse_mended(data))
+    nodes = _nodes(_tree(data))
     return (_told(nodes[0]),) if len(nodes) == 1 else tuple([_told_of_many(node) for node in nodes])
 
 
@@ -122,6 +127,34 @@ def encode(postback: Postback) -> bytes:
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tree(data: bytes) -> etree._Element:
+    try:
+        return parse_mended(data)
+    except NotWellFormed:
+        mended = _mended(data)
+        if mended == data:
+            raise
+    return parse_mended(mended)
+
+
+def _mended(data: bytes) -> bytes:
+    """What she typed, as a sender writes it who escapes by hand: "<3" as it is, an emoji as references to its two
+    halves, a control character, a zero byte behind it all."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    text = _REFERENCE.sub(_referred, _OPENS_NOTHING.sub("&lt;", _DECLARED.sub("", text)))
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.translate(_UNSENDABLE).encode()
+
+
+def _referred(found: re.Match[str]) -> str:
+    """The character itself, where no reference may name it: half an emoji finds its other half then."""
+    code = int(found[1], 16) if found[1] else int(found[2])
+    return chr(code) if code in _UNSENDABLE else found[0]
 
 
 def _nodes(root: etree._Element) -> list[etree._Element]:

@@ -169,6 +169,31 @@ def test_markup_in_a_text_costs_no_opt_out(inner: bytes, text: str) -> None:
     assert (told.fields["TEXT"], told.fields["FROM"], "BODY" in told.fields) == (text, "1", False)
 
 
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (b"I <3 you", "I <3 you"),
+        (b"STOP &#55357;&#57041;", "STOP 🛑"),
+        (b"STOP &#xD83D;&#xDED1;", "STOP 🛑"),
+        (b"STOP &#xd83d;", "STOP �"),
+        (b"STOP\x03&#3;&#x0;", "STOP"),
+        (b"<3 ARR\xcaT &", "<3 ARRÊT &"),
+    ],
+)
+@pytest.mark.parametrize("declaration", [b"", b"<?xml version='1.0' encoding='ISO-8859-1'?>\n"])
+def test_what_she_typed_costs_no_opt_out_however_it_was_escaped(written: bytes, text: str, declaration: bytes) -> None:
+    (told,) = decode(declaration + b"<POSTBACK><CODE>N211</CODE><TEXT>" + written + b"</TEXT></POSTBACK>\0")
+
+    assert isinstance(told, Other)
+    assert told.fields["TEXT"] == text
+
+
+@pytest.mark.parametrize("written", [b"&#x&;", b"&#99999999;", b"&#xFFFFFF;", b"&#FF;", b"<TEXT>"])
+def test_what_cannot_be_mended_is_refused(written: bytes) -> None:
+    with pytest.raises(Refused):
+        decode(b"<POSTBACK><CODE>N211</CODE><TEXT>" + written + b"\x03</POSTBACK>")
+
+
 def test_stray_letters_between_elements_hide_none_of_them() -> None:
     inner = b"; <MOBILE>16502426055</MOBILE>, <CAMPAIGNID>1116</CAMPAIGNID>"
 
