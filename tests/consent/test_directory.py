@@ -98,6 +98,15 @@ def test_a_campaign_of_a_postback_is_no_forerunner_of_another_at_its_short_code(
     assert directory.with_forerunners(campaign) == ("1",)
 
 
+def test_a_campaign_that_somebody_named_after_its_number_is_no_forerunner_either() -> None:
+    named = a_campaign(ACME, "123456", short_code="123456")
+    campaign = a_campaign(ACME, "1", short_code="123456")
+
+    assert Directory.of(1, campaigns=[named, campaign]).with_forerunners(campaign) == ("1",)
+    moved = replace(named, short_code="654321", discovered=True)
+    assert Directory.of(1, campaigns=[moved, campaign]).with_forerunners(campaign) == ("1",)
+
+
 @pytest.mark.parametrize("registered", ["18005551212", "+18005551212", "+1 (800) 555-1212"])
 def test_a_number_is_found_however_it_was_registered(registered: str) -> None:
     found = replace(a_campaign(ACME, "18005551212", short_code="18005551212"), discovered=True)
