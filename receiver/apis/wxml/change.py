@@ -33,6 +33,8 @@ from consent.ordering import deciding_time
 from receiver.apis.wxml.errors import INVALID_NUMBER, Rejected
 from receiver.apis.wxml.request import Request
 
+_MOST_DIGITS = 18
+"""Of one number: fifteen (https://www.itu.int/rec/T-REC-E.164), and three to dial out of a country."""
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
@@ -62,14 +64,19 @@ def change_of(request: Request, account: AccountId, *, confirm_within: Millis, n
 
 
 def _recipient(request: Request) -> Recipient:
-    """An opt-out holds for whatever was written there; nobody can be texted, or asked, at an odd number."""
+    """An opt-out holds for whatever was written there, unless that is several numbers: it would hold for the first or
+    for none, and the client not know. Nobody can be texted, or asked, at an odd number."""
     try:
         who = recipient(request.mobile)
     except Refused as exc:  # it has not one character that can be shown
         raise Rejected(INVALID_NUMBER) from exc
-    if who.is_odd and request.action == "subscribe":
+    if _is_several(request.mobile) or (who.is_odd and request.action == "subscribe"):
         raise Rejected(INVALID_NUMBER)
     return who
+
+
+def _is_several(mobile: str) -> bool:
+    return sum(map(str.isdecimal, mobile)) > _MOST_DIGITS and not any(map(str.isalpha, mobile))
 
 
 def _status(request: Request) -> Status:

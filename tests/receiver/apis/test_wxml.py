@@ -304,6 +304,12 @@ async def test_an_unsubscribe_ends_the_question(here: Served) -> None:
         ({"mobile": "ACME"}, "E110", "Invalid receiver number."),
         ({"mobile": "\x01"}, "E110", "Invalid receiver number."),
         ({"mobile": "\x01", "action": "unsubscribe"}, "E110", "Invalid receiver number."),
+        ({"mobile": "16502426055,15558937009", "action": "unsubscribe"}, "E110", "Invalid receiver number."),
+        (
+            {"mobile": "+1 (650) 242-6055; +1 (555) 893-7009", "action": "unsubscribe"},
+            "E110",
+            "Invalid receiver number.",
+        ),
         ({"action": "unsubscribe", "campaignid": "1117"}, "E903", "Invalid CAMPAIGNID"),
         ({"campaignref": "1117"}, "E100", None),
     ],
