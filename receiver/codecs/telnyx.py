@@ -91,7 +91,8 @@ def _ours(payload: Document) -> tuple[str, ...]:
 
 def _message(event: Document, payload: Document, to: str) -> TextReceived:
     said = texts(payload)
-    given = {"from": text_of(inside(payload, "from").get("phone_number")), "to": to}
+    # Some of Telnyx's own examples have the number itself where the others have an object.
+    given = {"from": said.get("from") or text_of(inside(payload, "from").get("phone_number")), "to": to}
     text, subject = said.get("text", ""), said.get("subject", "")
     when = said.get("received_at") or text_of(event.get("occurred_at"))
     hinted = said.get("autoresponse_type", "")

@@ -202,11 +202,15 @@ def test_a_message_without_a_name_is_known_by_what_it_says() -> None:
     assert first.identity == again.identity != other.identity
 
 
+def test_a_sender_may_be_written_as_the_number_itself() -> None:
+    assert the_text(a_post(**{"from": "+14155552671"})).sender == "+14155552671"
+
+
 def test_a_stop_is_read_wherever_it_went() -> None:
     assert the_text(a_post(to=[])).to == ""
 
 
-@pytest.mark.parametrize("damage", [{"from": None}, {"from": "+1415"}, {"to": None, "text": ""}])
+@pytest.mark.parametrize("damage", [{"from": None}, {"from": {}}, {"to": None, "text": ""}])
 def test_a_text_from_nobody_or_to_nobody_and_empty_is_refused(damage: dict[str, object]) -> None:
     with pytest.raises(Refused, match="the request has no"):
         telnyx.decode(a_post(**damage))
