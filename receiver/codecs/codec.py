@@ -6,7 +6,7 @@ To add a provider: one module here, one folder of samples, one line in `CODECS` 
 from dataclasses import dataclass
 from typing import Protocol
 
-from consent.errors import ConsentError
+from consent.errors import ConsentError, Refused, TooLarge
 from consent.model import Source, UnixMs
 from receiver.inbound import Inbound
 from receiver.reports import Report, Unreadable
@@ -48,11 +48,19 @@ class Codec(Protocol):
         ...
 
 
+_TOLD = frozenset({Refused.reason, TooLarge.reason})
 _ACCEPTED = Reply(status=200)
 
 
 def reply_by_status(error: ConsentError | None, *, retry_after: int) -> Reply:
-    """Without a body: some providers send a body on to the recipient."""
+    """What is accepted without a body: some providers send a body on to the recipient. What is malformed with what to
+    change, which dashboards show; who has proved nothing is told nothing."""
     if error is None:
         return _ACCEPTED
-    return Reply(status=error.status, retry_after=retry_after if error.retryable else None)
+    said = str(error) if error.reason in _TOLD else ""
+    return Reply(
+        status=error.status,
+        body=said.encode(),
+        content_type="text/plain; charset=utf-8" if said else "",
+        retry_after=retry_after if error.retryable else None,
+    )

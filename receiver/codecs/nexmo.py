@@ -30,6 +30,11 @@ _KEPT = {"messageId": "message_id", "keyword": "keyword", "data": "data", "udh":
 """Parameter -> its name in `TextReceived.extra`: what two-way texting may need besides the text."""
 _TELLING = ("msisdn", "to", "text", "data", "udh", "message-timestamp")
 """What tells one message from another where there is no messageId."""
+_STRANGERS = {
+    "message_uuid": "this is of the Messages API: choose the SMS API in Vonage's API settings, or paste the URL of a "
+    "source whose provider is vonage-messages",
+    "conversation_uuid": "this is of a call: paste the URL as the inbound SMS webhook, not as one of the Voice API",
+}
 _NOT_OF_THE_RECEIPT = frozenset({"sig", "nonce", "timestamp", "api-key", "msisdn"})
 
 
@@ -66,7 +71,7 @@ def _text(given: Mapping[str, str]) -> TextReceived:
     text = given.get("text") or (text_in(data) if is_binary else given.get("keyword", ""))
     return TextReceived(
         identity=_identity(given),
-        sender=needed(given, "msisdn"),
+        sender=needed(given, "msisdn", strangers=_STRANGERS),
         to=place(given, "to", text),
         text=text,
         occurred_at=stamp(given.get("message-timestamp", "")),

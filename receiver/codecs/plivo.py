@@ -13,7 +13,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.form import pairs_of, query_of
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
-from receiver.codecs.needed import needed, place
+from receiver.codecs.needed import needed, place, refuse_strangers
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 
@@ -28,6 +28,9 @@ _RETRY_AFTER_SECONDS = 60
 """All that is not 2xx within eight seconds is sent again, after 60, 120 and 240 s.
 https://support.plivo.com/hc/en-us/articles/360041344652"""
 _HINTS = {"optout": Hint.OPT_OUT, "optin": Hint.OPT_IN}
+_STRANGERS = {
+    "CallUUID": "this is of a call: paste the URL as the message URL of the Plivo application, not as its answer URL"
+}
 _MOST_MEDIA = 10
 _TELLING = ("From", "To", "Text", "Body")
 
@@ -55,6 +58,8 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     if inbound.is_visit:
         return ()
     given = dict(pairs_of(inbound))
+    if not given.get("MessageUUID"):
+        refuse_strangers(given, _STRANGERS)
     if given.get("Status") and not _said(given):
         return (_receipt(given),)
     return (_text(given),)

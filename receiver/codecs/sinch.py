@@ -14,7 +14,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts, urls_in
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
-from receiver.codecs.needed import needed, place
+from receiver.codecs.needed import needed, place, refuse_strangers
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
 from receiver.signature import check_age
@@ -29,6 +29,9 @@ _MOST_RECIPIENTS = 1000
 """In one batch, and so in its report."""
 _MOST_MEDIA = 10
 _KINDS = {"mo_text": "text", "mo_binary": "binary", "mo_media": "mms"}
+_STRANGERS = {
+    "app_id": "this is of the Conversation API: paste the URL as the callback URL of a service plan of the SMS API",
+}
 _OF_A_BATCH = frozenset({"delivery_report_sms", "delivery_report_mms"})
 _OF_A_RECIPIENT = frozenset({"recipient_delivery_report_sms", "recipient_delivery_report_mms"})
 _KEPT = {"id": "message_id", "udh": "udh", "client_reference": "client_reference"}
@@ -61,6 +64,7 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
         return (_receipt(said),)
     if type_ in _OF_A_BATCH:
         return tuple(_receipts(told, said))
+    refuse_strangers(said, _STRANGERS)
     raise Refused("the body is of no type that we know: neither a message (mo_…) nor a delivery report")
 
 

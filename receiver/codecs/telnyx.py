@@ -18,7 +18,7 @@ from receiver.codecs.binary import from_base64
 from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, listed, text_of, texts, urls_in
 from receiver.codecs.identity import digest_of
-from receiver.codecs.needed import needed, place
+from receiver.codecs.needed import needed, place, refuse_strangers
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 from receiver.signature import check_age
@@ -30,6 +30,7 @@ _RETRY_AFTER_SECONDS = 1
 """Three attempts at each URL, the failover URL last; anything but 2xx within two seconds is a failure."""
 _MOST_RECIPIENTS, _MOST_MEDIA = 100, 10
 _KEY_BYTES = 32
+_STRANGERS = {"sms_id": "this is of version 1: choose API version 2 for the webhooks of the messaging profile"}
 _STATUSES = frozenset({"message.sent", "message.finalized"})
 _HINTS = {"STOP": Hint.OPT_OUT, "START": Hint.OPT_IN}
 
@@ -54,12 +55,14 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     """The body alone: no signature covers a query."""
     if inbound.is_visit:
         return ()
-    event = inside(document.read(inbound.body), "data")
+    told = document.read(inbound.body)
+    event = inside(told, "data")
     type_, payload = text_of(event.get("event_type")), inside(event, "payload")
     if type_ == "message.received":
         return tuple([_message(event, payload, to) for to in _ours(payload)])
     if type_ in _STATUSES:
         return tuple(_receipts(type_, event, payload))
+    refuse_strangers(told, _STRANGERS)
     raise Refused("the body is of no type that we know: neither message.received nor a message's status")
 
 

@@ -16,7 +16,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.form import pairs_of, query_of
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same, mac
-from receiver.codecs.needed import needed, place
+from receiver.codecs.needed import needed, place, refuse_strangers
 from receiver.inbound import Inbound
 from receiver.reports import Hint, ReceiptReported, Report, TextReceived
 
@@ -30,6 +30,11 @@ _HINTS = {"STOP": Hint.OPT_OUT, "START": Hint.OPT_IN}
 _OF_AN_INCOMING_MESSAGE = frozenset({"", "received", "receiving"})
 _MOST_MEDIA = 10
 _TELLING = ("From", "To", "Body")
+_STRANGERS = {
+    "CallSid": "this is of a call: paste the URL where a message comes in at Twilio, not where a call comes in",
+    "ConversationSid": "this is of Conversations: paste the URL where a message comes in at Twilio, at the number "
+    "or its Messaging Service",
+}
 _NOT_OF_THE_RECEIPT = frozenset({"AccountSid", "ApiVersion", "To"})
 _ADDRESS = re.compile(r"(https?)://([^/?#:@]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(?=[/?#]|\Z)")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
@@ -60,6 +65,8 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
     if inbound.is_visit:
         return ()
     given = dict(pairs_of(inbound))
+    if not (_identity(given) and given.get("From")):
+        refuse_strangers(given, _STRANGERS)
     status = given.get("MessageStatus") or given.get("SmsStatus", "")
     if status not in _OF_AN_INCOMING_MESSAGE and not given.get("Body"):
         return (_receipt(given, status),)

@@ -16,7 +16,7 @@ from receiver.codecs.codec import Reply, reply_by_status
 from receiver.codecs.document import Document, inside, text_of, texts
 from receiver.codecs.identity import digest_of
 from receiver.codecs.mac import is_same
-from receiver.codecs.needed import needed, place
+from receiver.codecs.needed import needed, place, refuse_strangers
 from receiver.inbound import Inbound
 from receiver.reports import ReceiptReported, Report, TextReceived
 from receiver.signature import check_age
@@ -28,6 +28,11 @@ _RETRY_AFTER_SECONDS = 5
 https://api.support.vonage.com/hc/en-us/articles/360028543292"""
 _WITHOUT_NUMBERS = frozenset({"messenger", "instagram"})
 """Channels whose ids are digits and no phone numbers."""
+_STRANGERS = {
+    "msisdn": "this is of the SMS API: choose the Messages API in Vonage's API settings, or paste the URL of a source "
+    "whose provider is nexmo",
+    "conversation_uuid": "this is of a call: paste the URL as the inbound URL of Messages, not of Voice",
+}
 _MEDIA = ("image", "video", "audio", "file", "vcard")
 
 
@@ -62,6 +67,8 @@ def decode(inbound: Inbound) -> tuple[Report, ...]:
         return ()
     told = document.read(inbound.body)
     said = texts(told)
+    if not said.get("message_uuid"):
+        refuse_strangers(said, _STRANGERS)
     if said.get("status") and not _texts_in(told):
         return (_receipt(told, said),)
     return (_message(told, said),)
