@@ -40,6 +40,9 @@ _TEXT_KINDS = {"N211": "text", "N401": "mms"}
 # Sinch's MMS service, a younger relative, calls the subject <message-subject>.
 # https://developers.sinch.com/docs/mms/mms-mo-postbacks
 _SUBJECTS = ("SUBJECT", "MESSAGESUBJECT")
+_READ = frozenset({"TEXT", *_SUBJECTS})
+_DIGITS = "0123456789"
+"""Behind the name of an element that was there before."""
 _KEPT = {"TRANSACTIONID": "message_id", "TRACKINGID": "message_id", "KEYWORD": "keyword"} | dict.fromkeys(
     _SUBJECTS, "subject"
 )
@@ -105,7 +108,7 @@ def _text(told: Other) -> TextReceived | None:
         text=_LINE_BREAK.sub("\n", said.get("TEXT") or said.get("KEYWORD", "")),
         occurred_at=postback.when(said, "RECEIVED", "TIMESTAMP"),
         kind=_TEXT_KINDS[told.code],
-        besides=tuple([said[tag] for tag in _SUBJECTS if said.get(tag)]),
+        besides=tuple([text for tag, text in said.items() if text and tag.rstrip(_DIGITS) in _READ and tag != "TEXT"]),
         extra={name: said[tag] for tag, name in _KEPT.items() if said.get(tag)},
     )
 

@@ -157,6 +157,16 @@ def test_the_keyword_of_an_early_text_is_its_text(sample: Sample) -> None:
     assert report.text == "STOP"
 
 
+def test_a_second_text_is_read_beside_the_first() -> None:
+    told = (
+        b"<POSTBACK><CODE>N401</CODE><FROM>1</FROM><CONTENT><TEXT>see you</TEXT><TEXT>STOP</TEXT></CONTENT></POSTBACK>"
+    )
+    (report,) = skycore.decode(Inbound(method="POST", query="", content_type="text/xml", body=told))
+
+    assert isinstance(report, TextReceived)
+    assert (report.text, report.besides) == ("see you", ("STOP",))
+
+
 @pytest.mark.parametrize("written", ["see you<br/>STOP", "see you&lt;BR /&gt;STOP", "see you&#10;STOP"])
 def test_a_line_of_a_text_is_one_however_it_was_broken(written: str) -> None:
     told = f"<POSTBACK><CODE>N211</CODE><FROM>16505550101</FROM><TO>123456</TO><TEXT>{written}</TEXT></POSTBACK>"
