@@ -6,7 +6,7 @@ To add a provider: one module here, one folder of samples, one line in `CODECS` 
 from dataclasses import dataclass
 from typing import Protocol
 
-from consent.errors import ConsentError, Refused, TooLarge
+from consent.errors import ConsentError, Refused
 from consent.model import Source, UnixMs
 from receiver.inbound import Inbound
 from receiver.reports import Report, Unreadable
@@ -48,7 +48,6 @@ class Codec(Protocol):
         ...
 
 
-_TOLD = frozenset({Refused.reason, TooLarge.reason})
 _ACCEPTED = Reply(status=200)
 
 
@@ -57,7 +56,7 @@ def reply_by_status(error: ConsentError | None, *, retry_after: int) -> Reply:
     change, which dashboards show; who has proved nothing is told nothing."""
     if error is None:
         return _ACCEPTED
-    said = str(error) if error.reason in _TOLD else ""
+    said = str(error) if error.reason == Refused.reason else ""
     return Reply(
         status=error.status,
         body=said.encode(),
