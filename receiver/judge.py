@@ -118,11 +118,10 @@ def _identity(report: Report, source: Source) -> str:
     Of a text by its words too: where a counter begins anew, or a gateway calls all texts the same, a STOP is no repeat.
     """
     named = f"{source.account}/{source.id}|{report.identity}"
-    if isinstance(report, TextReceived | TextPart):
-        named = f"{named}|{report.sender}|{report.to}|{report.text}"
-    if isinstance(report, TextReceived) and report.besides:
-        named = "|".join((named, *report.besides))
-    return named
+    if isinstance(report, TextReceived):
+        said = f"{named}|{report.sender}|{report.to}|{report.text}"
+        return "|".join((said, *report.besides)) if report.besides else said
+    return f"{named}|{report.sender}|{report.to}|{report.text}" if isinstance(report, TextPart) else named
 
 
 def _may_be_another(report: Report, ruling: _Ruling) -> bool:
@@ -164,18 +163,14 @@ def _held(part: TextPart, source: Source, identity: str, received_at: UnixMs) ->
 
 
 def _text(report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules) -> _Ruling:
-    ruling = _by_words(report.text, report, who, source, directory, rules)
+    is_short = len(report.text) + len(report.to) <= _SHORT
+    ruling_on = _ruling_on if is_short else _ruling_on.__wrapped__
+    ruling = ruling_on(report.text, report.to, report.hint, source, directory, rules, is_odd=who.is_odd)
     if report.besides and ruling.status is not Status.OPTED_OUT:
-        others = (_by_words(text, report, who, source, directory, rules) for text in report.besides)
+        alone = (replace(report, text=text, besides=()) for text in report.besides)
+        others = (_text(other, who, source, directory, rules) for other in alone)
         ruling = next((other for other in others if other.status is Status.OPTED_OUT), ruling)
     return ruling if ruling.detail else ruling._replace(detail=_message(report))
-
-
-def _by_words(
-    text: str, report: TextReceived, who: Recipient, source: Source, directory: Directory, rules: Rules
-) -> _Ruling:
-    ruling_on = _ruling_on if len(text) + len(report.to) <= _SHORT else _ruling_on.__wrapped__
-    return ruling_on(text, report.to, report.hint, source, directory, rules, is_odd=who.is_odd)
 
 
 # Everybody's STOP to one number is the same STOP: ruled once for as long as registry and rules stay what they are.
