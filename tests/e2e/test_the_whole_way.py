@@ -197,10 +197,9 @@ async def test_every_refusal_is_answered_as_the_provider_needs_and_logged_once(
     assert answers == {
         "wrong token": (404, b""),
         "bad signature": (403, b""),
-        "too large": (413, answers["too large"][1]),
+        "too large": (413, b""),
         "store down": (503, b""),
     }
-    assert answers["too large"][1].endswith(b" bytes; 65536 are read at most")
     assert int(retry_after) >= 1
     log = here.log_of("receiver0")
     assert log.count("webhook.refused") == before + 4
