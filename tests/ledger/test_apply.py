@@ -275,6 +275,17 @@ async def test_what_she_said_herself_since_still_outweighs_it(ledger: Ledger) ->
     assert (state.status, state.actor, state.decides_at) == (Status.OPTED_IN, Actor.RECIPIENT, NOON)
 
 
+async def test_only_her_stop_is_never_late_against_a_subscription(ledger: Ledger) -> None:
+    await ledger.apply(a_subscription(NOON))
+
+    assert isinstance(late := await ledger.apply(a_start(at=NOON - 1000, received_at=LATER)), Recorded)
+
+    assert late.superseded
+    state = await ledger.state(ACME, ALERTS, ANN)
+    assert state is not None
+    assert (state.actor, state.decides_at) == (Actor.ACCOUNT, NOON)
+
+
 async def test_so_does_what_an_account_vouches_for(ledger: Ledger) -> None:
     await ledger.apply(a_start(at=NOON, origin=an_origin(Actor.ACCOUNT)))
 

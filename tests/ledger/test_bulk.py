@@ -116,6 +116,13 @@ async def test_who_was_asked_after_she_opted_out_is_kept_out_too(store: Store, l
     assert (await state_of(ledger)).opted_out_at is not None
 
 
+async def test_who_was_asked_and_never_was_out_is_in_when_a_list_says_so(store: Store, ledger: Ledger) -> None:
+    await ledger.apply(a_change(Status.PENDING, at=NOON))
+
+    assert await enlisted(store, an_entry(IN, at=NOON + 1)) == Tally(changed=1)
+    assert (await state_of(ledger)).status is IN
+
+
 async def test_a_line_older_than_what_is_known_changes_nothing(store: Store, ledger: Ledger) -> None:
     await ledger.apply(a_start(at=NOON))
     await ledger.apply(a_stop(at=NOON, msisdn=BOB))
