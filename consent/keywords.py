@@ -13,12 +13,18 @@ In this order, and the first that speaks decides:
 Only `exact` and `alias` opt in; all seven opt out, and an opt-out wins where both occur. Where there is doubt she is
 out, and `review` asks an operator to look: a lost STOP is a lawsuit. What is not doubt but plain English must stay an
 ordinary text: "don't stop", "we have to STOP this bill" (https://github.com/ProgressiveCoders/Spoke/issues/1016).
-Letters of other alphabets that look Latin are not taken for Latin ones: who mixes them is not a hurried reader.
+A short text that says nothing so is looked at once more, for how a keyword may be mistyped:
+
+    calmed     no letter thrice                                      "STOOOP"  "stoppp texting me"
+    alike      letters and digits that look like a keyword's, alone  "ꜱᴛᴏᴘ"  "ЅТОР"  "ST0P"
+    mistyped   a plain opt-out with two letters swapped, or one less "STPO"  "unsuscribe"
+    ending     a plain opt-out in capitals, behind a few small words "Im not interested STOP"
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from consent.locales import DEFAULT_PACKS
 from consent.model import CampaignId
@@ -37,7 +43,7 @@ from consent.rules import (
     Yes,
     rules,
 )
-from consent.spelling import LONGEST, normalise, words_of
+from consent.spelling import calmed, in_latin, is_drawn_out, looked_at, normalise, words_of
 
 __all__ = [
     "DEFAULT_PACKS",
@@ -64,41 +70,71 @@ Aliases = Mapping[str, tuple[CampaignId, ...]]
 _MOST_FURTHER_WORDS = 5
 _NEGATED_WITHIN_WORDS = 4
 _SHORTEST_SPELT = 3
+_MOST_MISTYPED_WORDS = 6
 _OTHER = Other()
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|[\r\n]+")
 # A hyphen with letters on both sides parts no clauses ("non-stop"), nor a colon without a space (an address).
 _CLAUSE_END = re.compile(rf"{_SENTENCE_END.pattern}|[,;，；、—]|[:：](?=\s)|--|\s[-–]|[-–]\s")
+_BEHIND_THE_LAST_WORD = " .!\r\n"
 _QUOTE = re.compile(r'["“”„«»]')
 _QUOTES = ' "“”„«»'
 
 
 def judge(text: str, rules: Rules, aliases: Aliases) -> Verdict:
+    text = looked_at(text)
     words = words_of(text)
     said = " ".join(words)
     known = rules.exact.get(said)
     if known is not None:
         return known
-    if (spelt := _spelt(words, rules)) is not None:
-        return spelt
-    if rules.triggers.isdisjoint(words) or is_reaction(text):
-        return _OTHER
-    return (
-        _about_one_campaign(words, rules, aliases)
-        or _opening(words, rules)
-        or _sentence(text, rules)
-        or _bare_words(words, rules)
-        or _phrase(said, rules)
-        or _clause(text[:LONGEST], rules)
-        or _OTHER
-    )
+    found = None
+    if not rules.triggers.isdisjoint(words):
+        if is_reaction(text):
+            return _OTHER
+        found = (
+            _about_one_campaign(words, rules, aliases)
+            or _opening(words, rules)
+            or _sentence(text, rules)
+            or _bare_words(words, rules)
+            or _phrase(said, rules)
+            or _clause(text, rules)
+        )
+    if found is None and len(words) <= _MOST_MISTYPED_WORDS:
+        found = _spelt(words, rules) or _mistyped(text, said, rules, aliases)
+    return found or _OTHER
 
 
 def _spelt(words: Sequence[str], rules: Rules) -> OptOut | None:
-    """Letter by letter: S.T.O.P."""
-    if len(words) < _SHORTEST_SPELT or any(len(word) > 1 for word in words):
+    """Letter by letter, as S.T.O.P.; or a plain opt-out with a blank inside: "un-subscribe", "st op"."""
+    if len(words) <= 1:
         return None
     verdict = rules.exact.get("".join(words))
-    return replace(verdict, rule=f"spelt:{verdict.keyword.lower()}") if isinstance(verdict, OptOut) else None
+    is_by_letter = len(words) >= _SHORTEST_SPELT and all(len(word) == 1 for word in words)
+    if isinstance(verdict, OptOut) and (is_by_letter or "".join(words) in rules.openings):
+        return replace(verdict, rule=f"spelt:{verdict.keyword.lower()}")
+    return None
+
+
+def _mistyped(text: str, said: str, rules: Rules, aliases: Aliases) -> OptOut | None:
+    """Whose letters only look like it may be no hurried reader: hence the review. Nobody is opted in."""
+    calm = calmed(text) if is_drawn_out(said) else text
+    if calm != text and isinstance(found := judge(calm, rules, aliases), OptOut):
+        return found
+    alike = rules.exact.get(in_latin(said))
+    if isinstance(alike, OptOut):
+        return replace(alike, rule=f"alike:{alike.keyword.lower()}", review=True)
+    return rules.mistyped.get(said) or _ending(text, said, rules)
+
+
+def _ending(text: str, said: str, rules: Rules) -> OptOut | None:
+    """Who writes that one word large means the word that we told her; or a bus STOP, hence the review."""
+    shown = text.rstrip(_BEHIND_THE_LAST_WORD)
+    if not shown[-1:].isupper() or text.isupper() or not rules.negations.isdisjoint(said.split()):
+        return None
+    last = shown.split()[-1]
+    if not last.isupper() or (word := last.lower()) not in rules.openings:
+        return None
+    return replace(rules.openings[word], rule=f"ending:{word}", review=True)
 
 
 def _about_one_campaign(words: Sequence[str], rules: Rules, aliases: Aliases) -> Verdict | None:
@@ -157,7 +193,7 @@ def _is_innocent(last: str, further: Sequence[str], rules: Rules) -> bool:
 
 def _sentence(text: str, rules: Rules) -> OptOut | None:
     """What follows does not weaken it: "STOP! I have asked you so many times to leave my family and me in peace"."""
-    for sentence in _SENTENCE_END.split(text[:LONGEST]):
+    for sentence in _SENTENCE_END.split(text):
         said = normalise(sentence)
         if said in rules.openings:
             return replace(rules.openings[said], rule=f"sentence:{said}")
@@ -178,7 +214,7 @@ def _bare_words(words: Sequence[str], rules: Rules) -> OptOut | None:
 def _phrase(said: str, rules: Rules) -> OptOut | None:
     """Not if it is negated. With the negation some words away, that may belong to something else, and she is out; so is
     who asks about it, and an operator should look."""
-    for found in rules.phrase.finditer(said):
+    for found in chain.from_iterable(pattern.finditer(said) for pattern in rules.phrase):
         verdict = rules.phrases[found[0]]
         if _is_innocent(found[0].split()[-1], said[found.end() :].split(), rules):
             continue

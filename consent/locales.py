@@ -114,6 +114,11 @@ PACKS: Mapping[str, Pack] = {
             *("dont want these texts", "do not want these texts", "dont want your texts", "do not want your texts"),
             *("never text me again", "never message me again", "never contact me again"),  # FCC
             *("revoke my consent", "revoke consent", "withdraw my consent"),  # FCC
+            *("dont want any more texts", "do not want any more texts", "dont want any more messages"),
+            *("do not want any more messages", "no more msgs", "remove from list", "remove from your list"),
+            *("cancel texts", "cancel these texts", "cancel messages", "cancel these messages"),
+            *("end texts", "end these texts", "end messages", "end these messages"),
+            *("do not call list", "cease and desist", "cease texting", "cease all communication", "cease all contact"),
         ),
         doubtful=(
             *("wrong number", "wrong person"),  # who reads it now never consented: the number may have a new owner
@@ -123,7 +128,19 @@ PACKS: Mapping[str, Pack] = {
             *("dont send me any", "do not send me any", "dont want to receive", "do not want to receive"),  # likewise
             *("dont call or text", "do not call or text"),  # or not while driving
             *("cancel my subscription", "cancel subscription", "end my subscription"),  # or of something else
-            *("how do i unsubscribe", "how do i opt out", "unsubscribe from"),
+            *("how do i unsubscribe", "how can i unsubscribe", "how to unsubscribe", "unsubscribe from"),
+            *(
+                "how do i opt out",
+                "how can i opt out",
+                "how to opt out",
+                "how do i stop",
+                "how can i stop",
+                "how to stop",
+            ),
+            *("how do i get off", "how can i get off", "can i unsubscribe", "can i be removed", "want out"),
+            *("be removed from", "be taken off", "removed from your list", "removed from this list"),
+            *("can you stop", "could you stop", "would you stop", "will you stop", "can u stop"),  # or at a shop
+            *("want you to stop", "need you to stop", "want this to stop", "need this to stop"),
         ),
         opt_in=("start", "unstop", "subscribe", "resume", "resume all"),  # Twilio, Ring, Plivo
         yes=(
@@ -136,15 +153,15 @@ PACKS: Mapping[str, Pack] = {
         everything=("all",),
         courtesies=(
             *("please", "pls", "plz", "kindly", "thanks", "thank", "you", "thx", "sorry", "hi", "hello", "hey"),
-            *("so", "very", "much", "bye", "ok", "okay", "now", "just", "no", "wait"),
+            *("so", "very", "much", "bye", "ok", "okay", "now", "just", "no", "wait", "but"),
             *("fuck", "fucking", "off"),  # no courtesies, and change as little
         ),
         negations=("not", "dont", "never", "cant", "cannot", "wont", "didnt", "doesnt", "non"),
-        questions=("why", "when", "how", "did", "does", "who"),
+        questions=("why", "when", "how", "did", "does", "who", "what", "if", "where"),
     ),
     "fr": Pack(
         opt_out=("arret", "arrete", "arrett"),  # CWTA, AWS: arret; Proxy: all three
-        openings=("arret",),
+        openings=("arret", "arrete"),
         help=("aide",),  # CWTA
         courtesies=("svp", "stp", "merci", "bonjour"),
         negations=("pas", "jamais"),

@@ -10,8 +10,6 @@ https://www.ithinkdiff.com/apple-take-credit-emoji-reactions-android/, https://g
 import re
 import unicodedata
 
-from consent.spelling import LONGEST
-
 _REACTION = re.compile(
     r"""\s*
     (?: Liked | Loved | Disliked | Laughed\ at | Emphasi[sz]ed | Questioned
@@ -27,5 +25,5 @@ def is_reaction(text: str) -> bool:
     """To the last quote: what she adds of her own makes it a text of hers."""
     if not text.rstrip().endswith(("”", '"')):
         return False
-    visible = "".join([character for character in text[:LONGEST] if unicodedata.category(character) != "Cf"])
+    visible = "".join([character for character in text if unicodedata.category(character) != "Cf"])
     return _REACTION.fullmatch(visible) is not None

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import chain
 
@@ -12,8 +12,10 @@ from consent.locales import DEFAULT_PACKS, PACKS, Pack
 from consent.model import CampaignId
 from consent.spelling import normalise
 
-_READING = 5
+_READING = 6
 """Raise it when consent/keywords.py reads a message differently: it is part of `Rules.version`."""
+_LONG = 8
+"""Letters of a word that is still itself without one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,12 @@ class Rules:
     version: str
     exact: Mapping[str, Verdict]
     openings: Mapping[str, OptOut]
+    mistyped: Mapping[str, OptOut]
+    """The plain words, with two letters the wrong way round; the long ones also with one left out."""
     innocent: frozenset[str]
     phrases: Mapping[str, OptOut]
-    phrase: re.Pattern[str]
+    phrase: tuple[re.Pattern[str], ...]
+    """For the plain ones, and for those that leave doubt: "how do i stop" is the beginning of plain ones too."""
     courtesies: frozenset[str]
     negations: frozenset[str]
     questions: frozenset[str]
@@ -108,9 +113,10 @@ def rules(
         version=_digest(chosen),
         exact=exact,
         openings=openings,
+        mistyped=_mistyped(exact, openings),
         innocent=frozenset(_all(chosen, "innocent")),
         phrases=phrases,
-        phrase=_any_of(phrases),
+        phrase=tuple(_any_of(name for name in phrases if phrases[name].review is review) for review in (False, True)),
         courtesies=frozenset(_all(chosen, "courtesies")),
         negations=frozenset(_all(chosen, "negations")),
         questions=frozenset(_all(chosen, "questions")),
@@ -156,6 +162,23 @@ def _openings(packs: Sequence[Pack]) -> dict[str, OptOut]:
         **{word: OptOut(WholeAccount(), word.upper(), f"all:{word}") for word in everywhere},
         **{word: OptOut(WholeAccount(), word.upper(), f"all:{word}") for word in _all(packs, "opt_out_all")},
     }
+
+
+def _mistyped(exact: Mapping[str, Verdict], openings: Mapping[str, OptOut]) -> dict[str, OptOut]:
+    return {
+        typed: replace(verdict, rule=f"mistyped:{word}", review=True)
+        for word, verdict in openings.items()
+        if " " not in word
+        for typed in _mistypings(word)
+        if typed not in exact
+    }
+
+
+def _mistypings(word: str) -> Iterable[str]:
+    for at in range(len(word) - 1):
+        yield f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}"
+    if len(word) >= _LONG:
+        yield from (word[:at] + word[at + 1 :] for at in range(len(word)))
 
 
 def _phrases(packs: Sequence[Pack]) -> dict[str, OptOut]:

@@ -7,13 +7,46 @@ import re
 import unicodedata
 from functools import lru_cache
 
-LONGEST = 1600
-"""Characters that are looked at: ten parts of a concatenated text."""
+_BEGINNING, _END = 1200, 400
+"""Characters that are looked at, ten parts of a long text in all: a STOP stands in front, or behind all else."""
 
 # Dropped, so that "don't" and "dont" are one word; other punctuation parts words.
 _APOSTROPHE = re.compile("['`´‘’‛ʼ＇]")
 # Letters in black circles and squares, and those that flags are made of: no compatibility forms, and sent as letters.
 _ENCLOSED = {chr(first + place): chr(ord("a") + place) for first in (0x1F150, 0x1F170, 0x1F1E6) for place in range(26)}
+# Small letters whose capitals look the same, as Unicode's table of confusables has them, and letters for show.
+# https://www.unicode.org/Public/security/latest/confusables.txt
+_ALIKE = {
+    ord(letter): latin
+    for letters, latin in (
+        ("аαꭺᴀ", "a"),
+        ("вβʙ", "b"),
+        ("сϲᴄ", "c"),
+        ("ԁᴅ", "d"),
+        ("еεᴇ", "e"),
+        ("нηʜ", "h"),
+        ("іιɪ1", "i"),
+        ("јᴊ", "j"),
+        ("кκᴋ", "k"),
+        ("ʟ", "l"),
+        ("мμᴍ", "m"),
+        ("νɴ", "n"),
+        ("оοօᴏ0", "o"),
+        ("рρᴘ", "p"),
+        ("ԛ", "q"),
+        ("ʀ", "r"),
+        ("ѕꜱ5", "s"),
+        ("тτᴛ", "t"),
+        ("ᴜ", "u"),
+        ("ѵᴠ", "v"),
+        ("хχ", "x"),
+        ("уυʏ", "y"),
+        ("ζᴢ", "z"),
+    )
+    for letter in letters
+}
+_DRAWN_OUT = re.compile(r"([^\W\d_])\1\1")
+_RUN = re.compile(r"([^\W\d_])\1\1+", re.IGNORECASE)
 _ASCII = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
 
@@ -25,8 +58,26 @@ def normalise(text: str) -> str:
     return " ".join(words_of(text))
 
 
+def looked_at(text: str) -> str:
+    return text if len(text) <= _BEGINNING + _END else f"{text[:_BEGINNING]}\n{text[-_END:]}"
+
+
+def is_drawn_out(words: str) -> bool:
+    """Whether somebody held a key down. Of normalised words."""
+    return _DRAWN_OUT.search(words) is not None
+
+
+def calmed(text: str) -> str:
+    """ "STOOOP" as it would be in a calmer moment: no letter thrice."""
+    return _RUN.sub(r"\1", text)
+
+
+def in_latin(words: str) -> str:
+    """With Latin letters in the place of those that look like them: "ꜱᴛᴏᴘ", "ЅТОР", "ST0P". Of normalised words."""
+    return words.translate(_ALIKE)
+
+
 def words_of(text: str) -> list[str]:
-    text = text[:LONGEST]
     # As bytes, because that is several times as fast, and nearly every text is ASCII.
     return (text.encode().translate(_ASCII, b"'`").decode() if text.isascii() else _folded(text)).split()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.spelling import LONGEST, normalise
+from consent.spelling import calmed, in_latin, is_drawn_out, looked_at, normalise
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,34 @@ def test_a_cyrillic_letter_that_looks_latin_stays_cyrillic() -> None:
     assert normalise("stор") != "stop"
 
 
-def test_a_text_is_read_up_to_a_length() -> None:
-    assert normalise("a" * 10_000) == "a" * LONGEST
+@pytest.mark.parametrize(
+    ("words", "latin"),
+    [
+        ("ꜱᴛᴏᴘ", "stop"),
+        ("ѕтор", "stop"),  # Cyrillic
+        ("sτορ", "stop"),  # Greek
+        ("st0p 5t0p", "stop stop"),
+        ("стоп", "ctoп"),  # a word, and no look-alike: its capital is a C
+    ],
+)
+def test_letters_that_look_latin_are_taken_for_latin_where_that_is_asked_for(words: str, latin: str) -> None:
+    assert in_latin(normalise(words)) == latin
+
+
+@pytest.mark.parametrize(
+    ("text", "calm"),
+    [("STOOOP", "STOP"), ("stoPPpp!!!", "stoP!!!"), ("stoop 1000", "stoop 1000"), ("ARRÊÊÊÊT", "ARRÊT"), ("", "")],
+)
+def test_who_holds_a_key_down_means_one_letter(text: str, calm: str) -> None:
+    assert calmed(text) == calm
+    assert is_drawn_out(normalise(text)) is (text != calm)
+
+
+def test_of_a_long_text_the_beginning_and_the_end_are_looked_at() -> None:
+    longest = "a" * 1600
+
+    assert looked_at(longest) == longest
+    assert looked_at("b" + longest + "c") == f"b{'a' * 1199}\n{'a' * 399}c"
 
 
 def test_normalising_any_letter_twice_changes_nothing_more() -> None:
