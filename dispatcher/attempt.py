@@ -162,7 +162,7 @@ class Attempts:
                 await asyncio.sleep(backoff(failures))
                 continue
             if settled is not None and cause:
-                self._tally.gave_up(lease.endpoint, cause)
+                self._tally.gave_up(lease.endpoint, cause, is_unheard=is_first_hearing(lease))
             if settled is None and attempt.attempted:  # another dispatcher makes the same request
                 log.warning("lease.lost", delivery=lease.event_id, endpoint=lease.endpoint, attempt=lease.attempt)
             return settled

@@ -69,6 +69,13 @@ class Metrics(Collector):
         tried, died = tally.attempts.items(), tally.given_up.items()
         yield counter("attempts", "Requests to endpoints, by what came of them.", tried, labels=("endpoint", "outcome"))
         yield counter("given_up", "Deliveries that died, by their last failure.", died, labels=("endpoint", "reason"))
+        yield counter(
+            "optouts_given_up",
+            "Opt-outs that died, and that the endpoint was not told of.",
+            # 0 where there was none: the first one is a rise only then.
+            [((name,), tally.optouts_given_up[name]) for name in self._endpoints()],
+            labels=("endpoint",),
+        )
         yield histogram("attempt_seconds", "How long a request took.", _by(tally.attempt_seconds), labels=("endpoint",))
         yield histogram(
             "optout_delivered_seconds",

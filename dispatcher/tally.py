@@ -18,6 +18,8 @@ class Tally:
     def __init__(self) -> None:
         self.attempts: Counter[tuple[EndpointId, str]] = Counter()
         self.given_up: Counter[tuple[EndpointId, str]] = Counter()
+        self.optouts_given_up: Counter[EndpointId] = Counter()
+        """Of these: whose opt-outs the endpoint was never told of."""
         self.attempt_seconds: defaultdict[EndpointId, Histogram] = defaultdict(lambda: Histogram(ATTEMPT_BOUNDS))
         self.heard_seconds: defaultdict[EndpointId, Histogram] = defaultdict(lambda: Histogram(LONG_BOUNDS))
         """From an opt-out received to its delivery."""
@@ -29,8 +31,10 @@ class Tally:
     def heard(self, endpoint: EndpointId, *, seconds: float) -> None:
         self.heard_seconds[endpoint].add(seconds)
 
-    def gave_up(self, endpoint: EndpointId, reason: str) -> None:
+    def gave_up(self, endpoint: EndpointId, reason: str, *, is_unheard: bool) -> None:
+        """`is_unheard`: it would have been told of an opt-out."""
         self.given_up[endpoint, reason] += 1
+        self.optouts_given_up[endpoint] += is_unheard
 
     def counters(self) -> dict[str, float]:
         """For the dashboard (consent/ledger/pulse.py)."""

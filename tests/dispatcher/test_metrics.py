@@ -81,6 +81,7 @@ async def test_attempts_and_what_was_given_up_are_counted_by_endpoint_and_word(
 
     assert 'consent_relay_attempts_total{endpoint="acme/crm",outcome="bury"} 1.0' in text
     assert 'consent_relay_given_up_total{endpoint="acme/crm",reason="connect_refused"} 1.0' in text
+    assert 'consent_relay_optouts_given_up_total{endpoint="acme/crm"} 1.0' in text
     assert 'consent_relay_attempt_seconds_count{endpoint="acme/crm"} 1.0' in text
     assert 'consent_relay_deliveries{endpoint="acme/crm",state="dead"} 1.0' in text
     assert "optout_delivered_seconds_count{" not in text
@@ -98,7 +99,36 @@ async def test_a_lease_that_was_lost_gave_nothing_up(
     await attempts.settle(lease, attempt)
 
     assert not tally.given_up
+    assert not tally.optouts_given_up
     assert tally.attempts.total() == 1
+
+
+@pytest.mark.parametrize(
+    ("type_", "is_replay", "counted"),
+    [(EventType.OPTED_OUT, False, 1), (EventType.OPTED_IN, False, 0), (EventType.OPTED_OUT, True, 0)],
+)
+async def test_an_opt_out_that_the_endpoint_was_never_told_of_is_counted_apart(
+    attempts: Attempts,
+    ledger: Ledger,
+    queue: Queue,
+    tally: Tally,
+    store: Store,
+    type_: EventType,
+    is_replay: bool,
+    counted: int,
+) -> None:
+    refusing = an_endpoint("crm", url="http://127.0.0.1:1/hook")
+    lease = await leased(ledger, queue, refusing)
+    assert lease.event is not None
+    lease = replace(lease, event=replace(lease.event, type=type_), is_replay=is_replay)
+    directory = Directory.of(1, campaigns=[a_campaign()], endpoints=[refusing])
+    before = await scraped(Metrics(tally, Waiting(), Backlog(store)))
+
+    await attempts.settle(lease, await attempts.make(lease, directory, system_clock))
+
+    assert 'consent_relay_optouts_given_up_total{endpoint="acme/crm"} 0.0' in before
+    assert tally.optouts_given_up.total() == counted
+    assert tally.given_up.total() == 1
 
 
 async def test_how_long_an_opt_out_took_is_told_of_its_delivery(
