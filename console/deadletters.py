@@ -19,6 +19,13 @@ class Discarded:
     discarded: int
 
 
+async def given_up(desk: Desk, name: str) -> Discarded:
+    """Whose it is, and how much there would be to discard."""
+    async with desk.reading() as store:
+        endpoint = endpoint_meant(await desk.registry(store).directory(), name)
+        return Discarded(endpoint=endpoint.id, discarded=(await Backlog(store).depth(endpoint.id)).dead)
+
+
 async def discard(desk: Desk, name: str, event_id: EventId | None, *, reason: str) -> Discarded:
     """One that an endpoint was given up on, or all of them."""
     why = without_numbers(reason.strip())

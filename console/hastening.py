@@ -26,9 +26,10 @@ async def retry_waiting(desk: Desk, name: str, *, now: UnixMs, show: Shown) -> l
 
 
 async def hastened(store: Store, endpoint: Endpoint, *, now: UnixMs, show: Shown | None = None) -> list[Retried]:
-    """All that is not due yet. What is due already goes as fast as there is room."""
+    """All that is not due yet: what is due already goes as fast as there is room. Not so where the endpoint is
+    disabled: there all of it is held."""
     owed = await Backlog(store).owed(endpoint.id, limit=_DEEPEST)
-    waiting = [each for each in owed if each.state == "due" and (each.due_at or now) > now]
+    waiting = [each for each in owed if each.state == "due" and (endpoint.disabled or (each.due_at or now) > now)]
     results: list[Retried] = []
     for begin in range(0, len(waiting), _AT_ONCE):
         results += await gather(*(retried(store, endpoint, each.event) for each in waiting[begin : begin + _AT_ONCE]))

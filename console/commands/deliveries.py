@@ -23,6 +23,7 @@ from console.invocation import examples, family
 from console.moments import for_people
 from console.progress import shown
 from console.terminal import Column, Listing, Screen, clean
+from console.wording import counted
 
 app = family("Who has been told, who has not, and why.")
 
@@ -143,11 +144,16 @@ def discard(
     """
     if dead == bool(event):
         raise typer.BadParameter("name an event, or say --dead for all that the endpoint was given up on")
+    desk, screen = desk_of(ctx), screen_of(ctx)
+    there = asyncio.run(deadletters.given_up(desk, endpoint))
+    if dead and not there.discarded:
+        screen.show(there, f"Nothing was given up at {there.endpoint}.")
+        return
     if not yes:
-        what = event or "all that it was given up on"
-        typer.confirm(f"{endpoint} will never be told of {what}. Discard it?", abort=True, err=True)
-    done = asyncio.run(deadletters.discard(desk_of(ctx), endpoint, EventId(event) if event else None, reason=reason))
-    screen_of(ctx).show(done, f"{done.discarded:,} discarded: {done.endpoint} will not be told")
+        what = event or counted(there.discarded, "event")
+        typer.confirm(f"{there.endpoint} will never be told of {what}. Discard?", abort=True, err=True)
+    done = asyncio.run(deadletters.discard(desk, endpoint, EventId(event) if event else None, reason=reason))
+    screen.show(done, f"{done.discarded:,} discarded: {done.endpoint} will not be told")
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)

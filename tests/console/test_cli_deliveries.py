@@ -122,6 +122,18 @@ def test_discarding_asks_and_takes_only_what_is_dead(cli: CommandLine, events: l
     assert cli.json("deliveries", "list", "--dead") == []
 
 
+def test_before_it_asks_it_says_that_there_is_nothing_to_discard_or_no_such_endpoint(
+    cli: CommandLine, events: list[EventId]
+) -> None:
+    discard = ("deliveries", "discard", "--dead", "--reason", "has an export", "--endpoint")
+
+    assert "Nothing was given up at acme/crm." in cli.run(*discard, "crm")
+    assert cli.json(*discard, "crm") == {"endpoint": "acme/crm", "discarded": 0}
+    assert "there is no endpoint crn; did you mean acme/crm?" in cli.run(*discard, "crn", exit_code=1)
+    cli.in_store(lambda store: bury(store, ANN))
+    assert "acme/crm will never be told of 1 event. Discard?" in cli.run(*discard, "crm", answer="n", exit_code=1)
+
+
 @pytest.mark.parametrize("words", [("--dead", "--endpoint", "crm"), (None, "--endpoint", "crm")])
 def test_nothing_is_promised_of_an_endpoint_that_is_disabled(
     cli: CommandLine, events: list[EventId], words: tuple[str | None, ...]

@@ -66,8 +66,17 @@ def test_at_an_endpoint_that_is_disabled_it_is_held(cli: CommandLine) -> None:
 
     retried = cli.json("deliveries", "retry", "--waiting", "--endpoint", "crm")
 
-    assert [each["result"] for each in retried] == ["held"]
+    assert [each["result"] for each in retried] == ["held", "held"]
     assert "endpoint enable" in cli.run("deliveries", "retry", retried[0]["event_id"])
+
+
+def test_so_is_what_was_due_there_already(cli: CommandLine) -> None:
+    cli.json("deliveries", "retry", "--waiting", "--endpoint", "crm")
+    cli.run("endpoint", "disable", "crm")
+
+    told = cli.run("deliveries", "retry", "--waiting", "--endpoint", "crm")
+
+    assert "held    2      attempted once its endpoint, which is disabled, is enabled" in told
 
 
 def test_what_is_due_already_is_left_alone(cli: CommandLine) -> None:
