@@ -218,6 +218,20 @@ async def test_an_expired_lease_goes_back_and_its_holder_cannot_settle(
     assert await queue.settle(found, "done", None, wait=NOW)
 
 
+async def test_its_holder_cannot_settle_what_went_back_and_nobody_has_taken_yet(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    await route(a_stop())
+    (lost,) = await claim(queue, token="lost")
+    await expire_leases(store)
+
+    assert await reap(queue) == 1
+    assert [look.expired for look in await looks(queue)] == [()] * 4
+    assert await reap(queue) == 0
+    assert await queue.settle(lost, "done", None, wait=NOW) is None
+    assert len(await claim(queue)) == 1
+
+
 async def test_the_leases_of_all_endpoints_go_back_together(queue: Queue, store: Store, route: Route) -> None:
     (event,) = await route(a_stop(), to=(CRM.id, WAREHOUSE.id))
     held = [lease for endpoint in (CRM.id, WAREHOUSE.id) for lease in await claim(queue, endpoint)]
