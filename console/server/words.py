@@ -13,7 +13,8 @@ from aiohttp.hdrs import METH_ALL
 from aiohttp.typedefs import Handler
 from yarl import URL
 
-from consent.errors import ConsentError, Throttled, Unauthorised
+from config.statuses import phrase_of
+from consent.errors import ConsentError, Throttled, TooLarge, Unauthorised
 from console.server.guard import name_of
 from console.server.keys import TALLY
 
@@ -29,6 +30,7 @@ _DETAILS = {
     405: "nothing is done here by this method: /api/openapi.json says what is",
     413: "the body is larger than is read",
 }
+_CODES = {413: TooLarge.reason}
 _ROUTINE = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -96,7 +98,7 @@ def problem(status: int, code: str, detail: str, *, allow: str = "", retry_after
     }
     told = {
         "type": f"urn:consent-relay:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase_of(status),
         "status": status,
         "code": code,
         "detail": detail,
@@ -105,8 +107,8 @@ def problem(status: int, code: str, detail: str, *, allow: str = "", retry_after
 
 
 def code_of(status: int) -> str:
-    """ "not_found", "method_not_allowed"."""
-    return HTTPStatus(status).name.lower()
+    """ "not_found", "method_not_allowed"; what the receiver's APIs refuse as well, as they call it."""
+    return _CODES.get(status) or phrase_of(status).lower().replace(" ", "_")
 
 
 def _refused(request: web.Request, error: ConsentError) -> web.StreamResponse:

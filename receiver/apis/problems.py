@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import orjson
 
+from config.statuses import phrase_of
 from consent.errors import ConsentError, Throttled
 from receiver.codecs.codec import Reply
 
@@ -18,7 +19,7 @@ _COME_AGAIN_S = 5
 def refuse(error: ConsentError, path: str) -> Reply:
     problem = {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
+        "title": phrase_of(error.status),
         "status": error.status,
         "code": error.reason,
         "detail": str(error),

@@ -411,6 +411,7 @@ async def test_too_large_a_body_is_not_read(console: Served) -> None:
     answer = await console.post("/accounts", {"id": "x" * 300_000})
 
     assert (answer.status, answer.headers["Content-Type"]) == (413, "application/problem+json")
+    assert (answer.json["title"], answer.json["code"]) == ("Content Too Large", "too_large")
 
 
 @pytest.mark.parametrize(

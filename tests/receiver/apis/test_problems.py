@@ -25,7 +25,7 @@ from receiver.apis.problems import refuse
         (Unauthorised("what is wrong"), 401, "Unauthorized", "unauthorised", None),
         (NoSuchCampaign("what is wrong"), 404, "Not Found", "unknown_campaign", None),
         (Gone("what is wrong"), 410, "Gone", "gone", None),
-        (TooLarge("what is wrong"), 413, "Request Entity Too Large", "too_large", None),
+        (TooLarge("what is wrong"), 413, "Content Too Large", "too_large", None),
         (Throttled("what is wrong", retry_after=17), 429, "Too Many Requests", "throttled", 17),
         (StoreUnavailable("what is wrong"), 503, "Service Unavailable", "store_unavailable", 5),
         (Misconfigured("what is wrong"), 500, "Internal Server Error", "misconfigured", None),
