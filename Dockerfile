@@ -7,7 +7,7 @@ FROM python:${PYTHON} AS build
 WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/consent-relay \
- && /opt/consent-relay/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+ && /opt/consent-relay/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
 COPY consent consent

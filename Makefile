@@ -54,14 +54,20 @@ LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-has
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "consent-relay needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
 
+# A lock names every package there is to install, so pip resolves nothing: it takes those, and says afterwards if one lacks.
+# Left to resolve, it stops at a requirement with an extra as soon as a newer version of that package is out.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+
 $(STAMP): .venv/bin/python requirements.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-build-isolation -e .
+	$(BIN)/pip check --disable-pip-version-check
 	@touch $@
 
 $(DEV_STAMP): .venv/bin/python requirements-dev.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	$(PIP_INSTALL) --no-build-isolation -e .
+	$(BIN)/pip check --disable-pip-version-check
 	@touch $@ $(STAMP)
 
 clean:
