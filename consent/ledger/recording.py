@@ -83,9 +83,10 @@ def _head(change: Change, seen: int) -> bytes:
 
 @cache
 def _letters(status: Status | None, condition: Condition, actor: Actor, is_promised: bool) -> bytes:
-    """A message touches no state."""
+    """A message touches no state, and an opt-out yields to nothing."""
     asked = _NO_STATUS if status is None else CONFIRMED_PENDING if is_promised else STATUS_LETTER[status]
-    by = _YIELDING.get((condition, actor), ACTOR_LETTER[actor])
+    yielding = _YIELDING.get((condition, actor)) if status is not Status.OPTED_OUT else None
+    by = yielding or ACTOR_LETTER[actor]
     return f"{asked}{_CONDITION_LETTER[condition]}{by}".encode()
 
 

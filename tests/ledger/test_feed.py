@@ -313,7 +313,7 @@ def by_recipient(events: list[Event]) -> dict[Msisdn, list[EventId]]:
 @settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=(Phase.generate,),  # to shrink a failure takes minutes of a real server's time
+    phases=(Phase.reuse, Phase.generate),  # to shrink a failure takes minutes of a real server's time
 )
 def test_whatever_is_written_and_read_in_whatever_turn_all_of_it_is_told_once_and_in_order(
     server_url: str, steps: list[tuple[Any, ...]]

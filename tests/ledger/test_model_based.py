@@ -562,6 +562,6 @@ def test_the_store_does_what_the_model_does(server_url: str) -> None:
             max_examples=10,
             stateful_step_count=25,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate,),  # to shrink a failure takes minutes of a real server's time
+            phases=(Phase.reuse, Phase.generate),  # to shrink a failure takes minutes of a real server's time
         ),
     )

@@ -161,6 +161,13 @@ async def test_a_stop_outweighs_a_question_whichever_was_first(ledger: Ledger, s
     assert (await types(ledger))[-1] is EventType.MESSAGE_RECEIVED
 
 
+async def test_a_stop_that_counts_as_an_answer_only_is_her_own_all_the_same(ledger: Ledger) -> None:
+    await ledger.apply(a_question())
+    await ledger.apply(a_stop(at=NOON + 1000, condition=Condition.IF_PENDING))
+
+    assert await ledger.apply(a_question(at=NOON + 2000)) == Declined()
+
+
 async def test_an_opt_in_from_before_a_stop_that_ended_a_question_stays_late(ledger: Ledger) -> None:
     await ledger.apply(a_question())
     await ledger.apply(a_stop(at=NOON - 1000))
