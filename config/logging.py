@@ -49,13 +49,13 @@ def _filtering(level: str) -> type[FilteringBoundLogger]:
     return structlog.make_filtering_bound_logger(_LEVELS[level])
 
 
-def configure(log: Log, *, stream: TextIO | None = None, worker: int | None = None) -> Verbosity:
-    """Once, at the start of the process, before the first line is logged: loggers keep what they find then. `worker`,
-    where there are several, is on each line."""
+def configure(log: Log, process: str, *, worker: int | None = None, stream: TextIO | None = None) -> Verbosity:
+    """Once, at the start of the process, before the first line is logged: loggers keep what they find then. Each line
+    says whose it is: several may share one stream."""
     target = sys.stderr if stream is None else stream
     verbosity = Verbosity(log.level)
     structlog.configure(
-        processors=[*_numbered(worker), *pipeline(log, is_terminal=target.isatty())],
+        processors=[_signed(process, worker), *pipeline(log, is_terminal=target.isatty())],
         wrapper_class=verbosity.wrapper,
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lines(target))),
         cache_logger_on_first_use=True,
@@ -78,15 +78,14 @@ def pipeline(log: Log, *, is_terminal: bool) -> list[Processor]:
     ]
 
 
-def _numbered(worker: int | None) -> list[Processor]:
-    if worker is None:
-        return []
+def _signed(process: str, worker: int | None) -> Processor:
+    names = {"process": process} if worker is None else {"process": process, "worker": worker}
 
-    def number(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-        fields["worker"] = worker
+    def sign(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        fields.update(names)
         return fields
 
-    return [number]
+    return sign
 
 
 class Forward(logging.Handler):

@@ -46,9 +46,12 @@ def own_name() -> str:
 
 
 def run(
-    serve: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings, worker: Worker | None = None
+    name: str,
+    serve: Callable[[Settings], Coroutine[Any, Any, None]],
+    settings: Settings,
+    worker: Worker | None = None,
 ) -> None:
-    verbosity = configure(settings.log, worker=worker.number if worker else None)
+    verbosity = configure(settings.log, name, worker=worker.number if worker else None)
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
     try:

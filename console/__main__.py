@@ -20,7 +20,7 @@ async def serve(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> None:
-    process.run(serve, settings)
+    process.run("console", serve, settings)
 
 
 if __name__ == "__main__":

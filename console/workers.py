@@ -52,7 +52,7 @@ class Crew:
 
 
 def run_crew(crew: Crew, log: Log) -> None:
-    verbosity = configure(log)
+    verbosity = configure(log, crew.module)
     with _private_folder() as folder:
         asyncio.run(_run(crew, _workers(crew, folder), verbosity))
 

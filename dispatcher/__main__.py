@@ -27,7 +27,7 @@ async def serve(settings: Settings, worker: Worker | None = None) -> None:
 
 
 def run(settings: Settings, worker: Worker | None = None) -> None:
-    process.run(partial(serve, worker=worker), settings, worker)
+    process.run("dispatcher", partial(serve, worker=worker), settings, worker)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def up(ctx: typer.Context) -> None:
     declares is applied first; without a file, a demo account is made on the first start.
     """
     settings = settings_of(ctx, providers=CODECS)
-    verbosity = configure(settings.log)
+    verbosity = configure(settings.log, "up")
     ensure_free(all_listeners(settings))
     asyncio.run(run(settings, file_of(ctx), screen_of(ctx), verbosity))
 

@@ -150,7 +150,7 @@ async def answer_nothing(_request: web.BaseRequest) -> web.Response:
 def test_a_configured_process_logs_everything_to_its_error_stream(tmp_path: Path) -> None:
     program = (
         "import logging, warnings, structlog\nfrom config.logging import configure\nfrom config.sections import Log\n"
-        "log = structlog.get_logger()\nconfigure(Log(level='info'))\n"
+        "log = structlog.get_logger()\nconfigure(Log(level='info'), 'receiver')\n"
         "log.info('ours', msisdn='16502426055')\nlog.debug('quiet')\n"
         "logging.getLogger('redis').error('theirs')\nlogging.getLogger('redis').info('quiet')\n"
         "warnings.warn('worn out')"
@@ -170,6 +170,7 @@ def test_a_configured_process_logs_everything_to_its_error_stream(tmp_path: Path
     assert (ours["event"], ours["msisdn"]) == ("ours", "•••••••6055")
     assert (theirs["event"], theirs["logger"]) == ("theirs", "redis")
     assert "worn out" in warned["event"]
+    assert {line["process"] for line in (ours, theirs, warned)} == {"receiver"}
     assert ran.stdout == ""
 
 
@@ -189,7 +190,7 @@ import structlog
 from config.lines import Lines
 from config.logging import configure
 from config.sections import Log
-configure(Log())
+configure(Log(), 'receiver')
 structlog.get_logger().warning("the disk is full")
 structlog.get_logger().warning("still")
 print(Lines.lost)

@@ -22,7 +22,7 @@ def stream() -> io.StringIO:
 
 @pytest.fixture
 def verbosity(stream: io.StringIO) -> Verbosity:
-    return configure(Log(level="warning", format="json"), stream=stream)
+    return configure(Log(level="warning", format="json"), "receiver", stream=stream)
 
 
 @pytest.fixture(autouse=True)
