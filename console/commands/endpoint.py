@@ -213,7 +213,10 @@ def headers_typed(headers: Sequence[str]) -> dict[str, str]:
     parted = [header.partition(":") for header in headers]
     if not all(colon for _, colon, _ in parted):
         raise typer.BadParameter("header: expected 'NAME: VALUE'")
-    return {name.strip(): value.strip() for name, _, value in parted}
+    named = {name.strip(): value.strip() for name, _, value in parted}
+    if len(named) < len(parted):
+        raise typer.BadParameter("header: expected every header once")
+    return named
 
 
 def _span(grace: str) -> Millis:

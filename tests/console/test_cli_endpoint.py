@@ -344,6 +344,7 @@ def test_headers_that_are_not_one_or_are_ours_are_wrong_usage(cli: CommandLine) 
     add = ("endpoint", "add", "crm", "https://x.example/", "--header")
 
     assert "expected 'NAME: VALUE'" in cli.run(*add, "hunter2", exit_code=2)
+    assert "every header once" in cli.run(*add, "X-Key: hunter2", "--header", "X-Key: other", exit_code=2)
     told = cli.run(*add, "Host: hunter2", exit_code=2)
     assert "headers: expected headers other than Host, which we" in told
     assert "hunter2" not in told
