@@ -189,7 +189,7 @@ async def test_what_a_provider_opted_in_for_the_account_is_recorded_and_yields_t
     ledger: Ledger, actor: Actor, is_stop_first: bool
 ) -> None:
     """Whichever comes first, and whichever was said first."""
-    stop = a_stop(at=NOON)
+    stop = a_stop(at=NOON, received_at=UnixMs(NOON + 2000))
     start = a_start(at=NOON + 1000, origin=an_origin(actor), condition=Condition.YIELDING)
     for change in (stop, start) if is_stop_first else (start, stop):
         await ledger.apply(change)
