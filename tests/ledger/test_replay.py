@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from consent.ledger import Backlog, Ledger, Mark, Passage, Queue, Replays, Store
-from consent.model import LIST, Change, Event, EventId, Lease, Millis, Msisdn, Partition, Recorded, UnixMs
-from tests.builders import ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event, an_origin
+from consent.model import LIST, CampaignId, Change, Event, EventId, Lease, Millis, Msisdn, Partition, Recorded, UnixMs
+from tests.builders import ALERTS, ANN, BOB, NOON, a_delivery, a_start, a_stop, an_endpoint, an_event, an_origin
 
 CRM = an_endpoint("crm")
 NOW = Millis(0)
@@ -130,6 +130,17 @@ async def test_what_waits_is_not_queued_twice(queue: Queue, replays: Replays, ro
 
     assert await replay(replays, events) == {"waiting": 3}
     assert [lease.is_replay for lease in await drained(queue)] == [False] * 3
+
+
+async def test_of_two_events_of_one_instant_the_older_does_not_have_the_last_word(
+    queue: Queue, replays: Replays, delivered: Route
+) -> None:
+    older, newer = await delivered(a_stop(campaigns=(ALERTS, CampaignId("news"))))
+    await replay(replays, [newer])
+    await replay(replays, [older])
+
+    assert await replay(replays, [older, newer]) == {"waiting": 1, "queued": 1}
+    assert [lease.event for lease in await drained(queue)] == [newer, older, newer]
 
 
 async def test_what_is_in_flight_is_not_queued_twice(queue: Queue, replays: Replays, route: Route) -> None:
