@@ -25,7 +25,7 @@ from console.lookup import account_meant, endpoint_meant
 from console.moments import moment
 from console.refusals import Taken
 from console.registering import Removed, is_declared
-from console.rotation import rotated
+from console.rotation import mark, rotated
 from console.trial import Trial, attempted
 from dispatcher.egress import is_allowed
 from dispatcher.formats import speaks
@@ -103,9 +103,18 @@ async def change(desk: Desk, name: str, patch: Table, *, now: UnixMs) -> Endpoin
         return await _line(store, done.row, now)
 
 
-async def rotate(desk: Desk, name: str, new_secret: str, *, now: UnixMs, grace: Millis) -> Rotated:
+async def rotate(
+    desk: Desk, name: str, new_secret: str, *, now: UnixMs, grace: Millis, in_place_of: str | None = None
+) -> Rotated:
+    """Taken where a secret of another mark than `in_place_of` signs by now."""
+
     def changed(directory: Directory) -> Amended[Endpoint]:
         known = endpoint_meant(directory, name)
+        if in_place_of is not None and mark(known) != in_place_of:
+            raise Taken(
+                f"{known.id} has had a new secret since this page was opened, so nothing was done. "
+                "If nobody copied it, rotate once more."
+            )
         return Amended(rotated(known, new_secret, now=now, grace=grace), known)
 
     async with desk.writing() as store:

@@ -35,6 +35,11 @@ def rotated(endpoint: Endpoint, new_secret: str, *, now: UnixMs, grace: Millis) 
     )
 
 
+def mark(endpoint: Endpoint) -> str:
+    """Which secret signs, and nothing of it. Who asks for a rotation twice, by loading a page again, names the same."""
+    return digest(" ".join(endpoint.secrets))[:16]
+
+
 def reconciled(declared: Endpoint, known: Endpoint) -> Endpoint:
     """What the file says, with the secrets that hold. One that was changed in the file replaces all others at once."""
     if not declared.secrets:

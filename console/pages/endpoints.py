@@ -13,10 +13,12 @@ from consent.model import Millis
 from console import deadletters, deliveries, endpointcare, endpoints
 from console.credentials import new_signing_secret
 from console.endpoints import EndpointLine
+from console.lookup import endpoint_meant
 from console.moments import moment
 from console.pages import lately
 from console.pages.visit import Visit, page, see_other
 from console.refusals import Unfit
+from console.rotation import mark
 
 GRACES = {"24h": "for one more day", "1h": "for one more hour", "0s": "not at all: the old one leaked"}
 """How long the old secret signs beside the new one."""
@@ -67,7 +69,8 @@ async def send_now(visit: Visit) -> web.Response:
 
 async def rotating(visit: Visit) -> web.Response:
     line = await endpoints.one(visit.desk, _name(visit), now=visit.now)
-    return page(visit, "rotate.html", line=line, graces=GRACES)
+    known = endpoint_meant(await visit.desk.directory(), line.endpoint)
+    return page(visit, "rotate.html", line=line, graces=GRACES, in_place_of=mark(known))
 
 
 async def rotate(visit: Visit) -> web.Response:
@@ -76,7 +79,9 @@ async def rotate(visit: Visit) -> web.Response:
         raise Unfit(f"grace: expected one of {', '.join(GRACES)}")
     made = new_signing_secret(secrets.token_bytes, is_ed25519=form.get("kind") == "ed25519")
     wait = Millis(milliseconds(grace))
-    rotated = await endpointcare.rotate(visit.desk, _name(visit), made, now=visit.now, grace=wait)
+    rotated = await endpointcare.rotate(
+        visit.desk, _name(visit), made, now=visit.now, grace=wait, in_place_of=form.get("in_place_of", "")
+    )
     return page(visit, "rotated.html", rotated=rotated)
 
 

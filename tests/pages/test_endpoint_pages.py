@@ -128,7 +128,7 @@ async def test_a_new_secret_is_shown_once_and_the_old_one_signs_on(site: Served)
     somebody = await visitor(site)
 
     asked = await somebody.get("/endpoints/acme/crm/rotate")
-    page = await somebody.post("/endpoints/acme/crm/rotate", grace="1h", kind="hmac")
+    page = await somebody.post("/endpoints/acme/crm/rotate", **asked.hidden, grace="1h", kind="hmac")
     kept = (await Registry(site.store).directory()).endpoints[CRM.id]
 
     assert "Rotate it" in asked.text
@@ -138,11 +138,28 @@ async def test_a_new_secret_is_shown_once_and_the_old_one_signs_on(site: Served)
     assert kept.secrets[0] not in (await somebody.get("/endpoints/acme/crm")).html
 
 
+async def test_a_rotation_that_is_sent_again_is_done_once(site: Served) -> None:
+    """By a page that is loaded again, or by two who had the same thought."""
+    await recorded(site.store)
+    somebody = await visitor(site)
+    asked = await somebody.get("/endpoints/acme/crm/rotate")
+    await somebody.post("/endpoints/acme/crm/rotate", **asked.hidden, grace="0s", kind="hmac")
+    kept = (await Registry(site.store).directory()).endpoints[CRM.id]
+
+    again = await somebody.post("/endpoints/acme/crm/rotate", **asked.hidden, grace="0s", kind="hmac")
+
+    assert (again.status, "rotate once more" in again.text) == (409, True)
+    assert (await Registry(site.store).directory()).endpoints[CRM.id] == kept
+    afresh = await somebody.get("/endpoints/acme/crm/rotate")
+    assert (await somebody.post("/endpoints/acme/crm/rotate", **afresh.hidden, grace="0s", kind="hmac")).status == 200
+
+
 async def test_of_a_key_pair_only_the_public_half_is_shown(site: Served) -> None:
     await recorded(site.store)
     somebody = await visitor(site)
 
-    page = await somebody.post("/endpoints/acme/crm/rotate", grace="0s", kind="ed25519")
+    asked = await somebody.get("/endpoints/acme/crm/rotate")
+    page = await somebody.post("/endpoints/acme/crm/rotate", **asked.hidden, grace="0s", kind="ed25519")
     kept = (await Registry(site.store).directory()).endpoints[CRM.id]
 
     assert "whpk_" in page.text

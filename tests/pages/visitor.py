@@ -38,6 +38,11 @@ class Page:
         return found[1]
 
     @property
+    def hidden(self) -> dict[str, str]:
+        """What its forms send along unseen."""
+        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', self.html))
+
+    @property
     def links(self) -> list[str]:
         return [unescape(link) for link in re.findall(r'(?:href|action|src)="([^"]*)"', self.html)]
 
