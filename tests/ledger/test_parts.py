@@ -68,7 +68,8 @@ async def test_all_parts_at_once_complete_the_text_at_least_once_and_it_is_appli
 
 async def test_two_texts_under_one_reference_do_not_swallow_each_other(ledger: Ledger) -> None:
     await hold(ledger, a_part(1, 2))
-    await hold(ledger, a_part(1, 2, identity="message-2:1", content="another part 1"))
+    other = a_part(1, 2, identity="message-2:1", content="another part 1")
+    assert await hold(ledger, other) == Waiting()
 
     whole = await hold(ledger, a_part(2, 2))
 
