@@ -50,6 +50,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # as pydantic begins, which typer asks
+            raise
         except ConsentError as error:
             from console.terminal import complain  # noqa: PLC0415 - as below
 

@@ -68,6 +68,13 @@ def test_a_misspelled_word_is_wrong_usage_and_the_right_one_is_suggested() -> No
     assert "endpoint" in result.stderr
 
 
+def test_a_word_that_is_none_of_the_choices_is_told_with_them() -> None:
+    result = CliRunner().invoke(app, ["consent", "set", "15558937009", "--status", "out"])
+
+    assert result.exit_code == 2
+    assert "Invalid value for '--status': 'out' is not one of 'opted_out', 'opted_in'" in result.output
+
+
 def test_mistakes_in_the_configuration_are_told_together_and_by_key(tmp_path: Path) -> None:
     file = tmp_path / "relay.toml"
     file.write_text('[store]\npartitions = "many"\n[receiver]\nprot = 1\n', encoding="utf-8")
