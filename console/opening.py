@@ -58,4 +58,4 @@ def unreachable(where: sections.Store, why: str) -> str:
     # A server that does not speak TLS waits for the end of what it takes for a command.
     is_silent_in_tls = where.effective_url.startswith("rediss") and "did not answer within" in why
     remedy = _NO_TLS if is_silent_in_tls else next((told for sign, told in _REMEDIES.items() if sign in why), _USUAL)
-    return f"the store at {named(where)} {remedy} ({why})"
+    return f"the store at {named(where)} {remedy} ({why.removeprefix('the store cannot be reached: ')})"

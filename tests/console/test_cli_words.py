@@ -97,6 +97,7 @@ def test_a_store_that_is_away_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert f"the store at {NOWHERE} does not answer: check that it runs" in result.stderr
+    assert "cannot be reached" not in result.stderr
 
 
 def test_an_embedded_store_that_is_not_running_is_started_by_up(tmp_path: Path) -> None:
