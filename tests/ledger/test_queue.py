@@ -392,6 +392,7 @@ async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store,
 
     assert await queue.owed_endpoints() == set()
     assert not [name for name in await stored(store) - before if b"crm" in name]
+    assert not any([await store.redis.zcard(keys.leased) for keys in store.keys])
 
 
 async def test_a_large_backlog_is_forgotten_in_reasonable_time(queue: Queue, store: Store) -> None:
