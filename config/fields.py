@@ -170,6 +170,16 @@ def _not_empty(example: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _absolute(path: Path) -> Path:
+    """From the start: who changes the directory later does not move the store."""
+    if "\0" in str(path):
+        expected("a path without a null character")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        expected("a path below the home of somebody whom this machine knows")
+
+
 _AS_WRITTEN = PlainSerializer(spelled, when_used="json")
 _WITHOUT_SECRETS = PlainSerializer(without_secrets, when_used="json")
 _LISTED = BeforeValidator(_listed)
@@ -181,9 +191,8 @@ Count = Annotated[int, _whole(1, 65536, "a whole number")]
 Bytes = Annotated[int, _whole(1024, 16 * 1024 * 1024, "a number of bytes")]
 Duration = Annotated[Millis, _duration(1, "a duration above zero"), _AS_WRITTEN]
 Wait = Annotated[Millis, _duration(0, "a duration"), _AS_WRITTEN]
-# Absolute from the start: who changes the directory later does not move the store.
-FilePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()) if path else "")]
-Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+FilePath = Annotated[str, AfterValidator(lambda path: str(_absolute(Path(path))) if path else "")]
+Directory = Annotated[Path, AfterValidator(_absolute)]
 Share = Annotated[float, BeforeValidator(_share)]
 Host = Annotated[str, _matching(_HOST, 'an address to listen on, as in "127.0.0.1", "0.0.0.0" or "::"')]
 WebUrl = Annotated[str, _passing(wrong_with_web_url), _WITHOUT_SECRETS]

@@ -61,6 +61,7 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         ("dispatcher", "timeout", {"s": 5}, "expected a duration above zero"),
         ("dispatcher", "egress_allow", [10], "dispatcher.egress_allow[0]: expected a network"),
         ("dispatcher", "egress_allow", ["10.0.0.1/8"], 'expected a network without host bits, as in "10.0.0.0/8"'),
+        ("store", "data_dir", "~nobody-here/relay", "expected a path below the home of somebody"),
         ("console", "token", "short", "expected 16 to 128 letters, digits, - or _"),
         ("log", "level", "loud", 'expected one of "debug", "info", "warning" or "error", got "loud"'),
         ("log", "mask_numbers", "no", 'log.mask_numbers: expected true or false, without quotes, got "no"'),
@@ -108,6 +109,8 @@ def test_a_wrong_value_is_told_with_what_was_expected(section: str, key: str, va
             "expected headers other than Host, which we set ourselves, got",
         ),
         ("endpoints", {"client_certificate": 5}, "client_certificate: expected text in quotes"),
+        ("endpoints", {"client_certificate": "~nobody-here/c.pem"}, "expected a path below the home of somebody"),
+        ("endpoints", {"client_certificate": "c\0.pem"}, "expected a path without a null character"),
         ("endpoints", {"client_key": "/k.pem"}, "client_key: expected client_certificate beside it, got none"),
         (
             "endpoints",
