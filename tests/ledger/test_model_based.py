@@ -454,7 +454,7 @@ class Relay(RuleBasedStateMachine):
         """Its lease runs out; a heartbeat between the look and the reaping saves it."""
         lane, lease = data.draw(st.sampled_from(self.leased()))
         leased = self.store.keys[lease.partition].leased
-        self.run(self.store.redis.zadd(leased, {f"{lease.endpoint}\x1f{lease.msisdn}": 1}))
+        self.run(self.store.redis.zadd(leased, {f"{lease.endpoint}\x1f{lease.msisdn}": 1}, xx=True))
         looks = self.looks()
         assert [name for look in looks for name in look.expired] == [(lease.endpoint, lease.msisdn)]
         if is_renewed:

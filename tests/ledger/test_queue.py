@@ -351,7 +351,7 @@ async def test_only_the_first_of_a_lane_is_held_as_it_is_routed(ledger: Ledger, 
 
 async def test_what_a_dead_dispatcher_held_as_it_routed_comes_back(ledger: Ledger, queue: Queue, store: Store) -> None:
     (held,) = await routed_and_held(ledger, queue, a_stop())
-    await store.redis.zadd(store.keys_of(ANN).leased, {f"{CRM.id}\x1f{ANN}": 1})
+    await expire_leases(store)
 
     assert await queue.reap(await queue.look(held.partition)) == 1
 
