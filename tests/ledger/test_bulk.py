@@ -123,6 +123,16 @@ async def test_who_was_asked_and_never_was_out_is_in_when_a_list_says_so(store: 
     assert (await state_of(ledger)).status is IN
 
 
+@pytest.mark.parametrize("is_dated", [True, False])
+async def test_who_was_asked_and_never_was_out_is_out_when_a_list_says_so(
+    store: Store, ledger: Ledger, is_dated: bool
+) -> None:
+    await ledger.apply(a_change(Status.PENDING, at=NOON))
+
+    assert await enlisted(store, an_entry(at=NOON + 1, is_dated=is_dated)) == Tally(changed=1)
+    assert (await state_of(ledger)).status is OUT
+
+
 async def test_a_line_older_than_what_is_known_changes_nothing(store: Store, ledger: Ledger) -> None:
     await ledger.apply(a_start(at=NOON))
     await ledger.apply(a_stop(at=NOON, msisdn=BOB))

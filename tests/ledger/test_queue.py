@@ -170,7 +170,7 @@ async def test_a_dead_one_is_discarded_and_what_waits_or_is_no_event_is_not(
     assert following.event == second
 
 
-async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, route: Route) -> None:
+async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, store: Store, route: Route) -> None:
     (event,) = await route(a_stop())
     (lease,) = await claim(queue)
     await queue.settle(lease, "bury", RECORD, wait=NOW)
@@ -178,6 +178,7 @@ async def test_a_dead_one_can_be_revived(queue: Queue, backlog: Backlog, route: 
     assert await queue.retry(CRM.id, event) == "revived"
 
     assert await backlog.dead(CRM.id) == []
+    assert not [keys for keys in store.keys if await store.redis.exists(keys.graves(CRM.id))]
     (again,) = await claim(queue)
     assert (again.event, again.attempt) == (event, 1)
 
@@ -384,7 +385,8 @@ async def test_who_comes_second_to_a_stretch_holds_nothing_of_it(ledger: Ledger,
 
 async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store, route: Route) -> None:
     before = await stored(store)
-    await route(*(a_start(msisdn=Msisdn(f"1555{n:07}"), at=NOON + i) for n in range(300) for i in range(2)))
+    of_each = ((a_start, NOON), (a_stop, NOON + 1))
+    await route(*(says(msisdn=Msisdn(f"1555{n:07}"), at=at) for n in range(300) for says, at in of_each))
     (lease, *_) = await claim(queue, limit=3)
     await queue.settle(lease, "bury", RECORD, wait=NOW)
 
@@ -392,7 +394,7 @@ async def test_a_removed_endpoint_is_forgotten_whole(queue: Queue, store: Store,
 
     assert await queue.owed_endpoints() == set()
     assert not [name for name in await stored(store) - before if b"crm" in name]
-    assert not any([await store.redis.zcard(keys.leased) for keys in store.keys])
+    assert not [name for keys in store.keys for name in (keys.leased, keys.unheard) if await store.redis.zcard(name)]
 
 
 async def test_a_large_backlog_is_forgotten_in_reasonable_time(queue: Queue, store: Store) -> None:
