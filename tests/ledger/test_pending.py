@@ -218,9 +218,10 @@ async def test_a_question_without_an_end_waits_for_ever(ledger: Ledger) -> None:
 @pytest.mark.parametrize("answer", [a_yes(), a_start(at=NOON + 1000)], ids=["yes", "start"])
 async def test_a_promised_confirmation_is_asked_for_once_she_opts_in(ledger: Ledger, answer: Change) -> None:
     await ledger.apply(a_question(confirms=True))
-    await ledger.apply(answer)
+    applied = await ledger.apply(answer)
 
     opted_in, requested = (await events(ledger))[2:]
+    assert applied == Recorded(events=(opted_in.id, requested.id))
     assert opted_in.type is EventType.OPTED_IN
     assert (requested.type, requested.campaign) == (EventType.MESSAGE_REQUESTED, ALERTS)
     assert requested.detail == '{"request":"opt_in_confirmation"}'

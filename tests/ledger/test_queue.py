@@ -348,6 +348,9 @@ async def test_only_the_first_of_a_lane_is_held_as_it_is_routed(ledger: Ledger, 
     (following,) = await claim(queue)
     assert following.event
     assert following.event.status is Status.OPTED_OUT
+    settled = await queue.settle(following, "done", None, wait=NOW)
+    assert settled
+    assert (settled.due is None, settled.was_tried) == (False, False)
 
 
 async def test_what_a_dead_dispatcher_held_as_it_routed_comes_back(ledger: Ledger, queue: Queue, store: Store) -> None:
@@ -515,6 +518,18 @@ async def test_the_retries_of_a_claim_are_limited_and_leave_room_for_first_attem
     assert due.untried is None
     assert due.tried is not None
     assert due.tried <= claimed.now
+
+
+async def test_first_attempts_take_none_of_the_places_that_retries_have(
+    queue: Queue, store: Store, route: Route
+) -> None:
+    tried, *fresh = await in_one_partition(store, 4)
+    await failed_once(queue, route, a_start(msisdn=tried))
+    await route(*(a_start(msisdn=number) for number in fresh))
+
+    claimed = await queue.claim(Partition(0), {CRM.id: (10, 1)}, token="mine")
+
+    assert [lease.attempt for lease in claimed.leases] == [1, 1, 1, 2]
 
 
 async def test_first_attempts_go_before_retries_unless_it_is_their_turn(
