@@ -211,6 +211,16 @@ async def test_who_is_gone_is_disabled_at_once_and_once(health: Health, registry
     assert await types_of(health) == [EventType.ENDPOINT_DISABLED]
 
 
+async def test_who_is_gone_is_disabled_though_another_attempt_arrived_behind_that(
+    health: Health, registry: Registry
+) -> None:
+    await registry.put(an_endpoint("crm"))
+
+    await reported(health, Said(failed=1, reason="gone", is_gone=True) + DELIVERED)
+
+    assert (await registry.directory()).endpoints[CRM].disabled == "gone"
+
+
 async def test_who_has_not_heard_that_it_is_disabled_sends_nothing_either(health: Health, registry: Registry) -> None:
     await registry.put(an_endpoint("crm"))
 
