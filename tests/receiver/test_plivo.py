@@ -248,6 +248,17 @@ def test_a_message_of_another_channel_says_so() -> None:
     assert the_text(a_form(Type="whatsapp", Text="", Body="STOP")).extra["channel"] == "whatsapp"
 
 
+@pytest.mark.parametrize("sent", [{"Type": "mms"}, {"Type": "sms", "Media10": "https://media.example.com/10.jpg"}])
+def test_a_picture_without_a_word_is_a_message_all_the_same(sent: dict[str, str]) -> None:
+    text = the_text(a_form(Text="", **sent))
+
+    assert (text.kind, text.text, text.extra.get("media", "")) == ("mms", "", sent.get("Media10", ""))
+
+
+def test_a_text_with_a_status_beside_it_is_a_text() -> None:
+    assert the_text(a_form(Status="received")).text == "STOP"
+
+
 def test_a_message_without_a_name_is_known_by_what_it_says() -> None:
     first, again = (the_text(a_form(MessageUUID="", Units=units)).identity for units in "12")
 
