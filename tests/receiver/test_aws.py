@@ -88,8 +88,11 @@ def test_a_text_without_a_name_has_that_of_its_envelope_or_is_known_by_what_it_s
     assert first.identity == again.identity != other.identity
 
 
-@pytest.mark.parametrize("name", ["subscription-confirmation", "unsubscribe-confirmation"])
-def test_what_to_open_for_a_subscription_is_told_and_not_masked(sample: Sample, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("subscription-confirmation", "until somebody opens, "), ("unsubscribe-confirmation", "any more; if that is a ")],
+)
+def test_what_to_open_for_a_subscription_is_told_and_not_masked(sample: Sample, name: str, says: str) -> None:
     post = sample(f"aws/{name}")
     address = urlsplit(json.loads(post.body)["SubscribeURL"])
 
@@ -98,7 +101,7 @@ def test_what_to_open_for_a_subscription_is_told_and_not_masked(sample: Sample, 
 
     said = without_numbers(str(told.value))
     opened = urlsplit(said.rpartition(" ")[2])
-    assert said.startswith("SNS posts nothing of its topic inbound here ")
+    assert said.startswith(f"SNS posts nothing of its topic inbound here {says}")
     assert (opened.hostname, parse_qs(opened.query)) == (address.hostname, parse_qs(address.query))
 
 
@@ -131,6 +134,7 @@ def test_a_stop_is_read_wherever_it_went() -> None:
     [
         published("You have chosen to subscribe"),
         published({"eventType": "REGISTRATION_STATUS_UPDATED"}),
+        published({"destinationPhoneNumber": "+14255550182"}),
         published({**A_MESSAGE, "originationNumber": ""}),
         published({**A_MESSAGE, "messageBody": "", "destinationNumber": ""}),
         a_post({"Type": "Notification", "Message": "STOP"}),
