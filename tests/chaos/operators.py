@@ -1,6 +1,7 @@
 """What does an operator do meanwhile? By the operations of the console and the commands, against the world's store.
 
-Each takes back what it did, however often it has to try: the store may be away just then.
+Each takes back what it did, however often it has to try: the store may be away just then. And whether or not it heard
+that it was done: what the store did not confirm may hold all the same.
 """
 
 import asyncio
@@ -27,8 +28,8 @@ _REPLAYED = "5s"
 
 async def disable(world: World, fault: Fault) -> None:
     name = endpoint_id(fault.target)
-    await endpointcare.disable(_desk(world), name, reason="maintenance", now=system_clock())
     try:
+        await endpointcare.disable(_desk(world), name, reason="maintenance", now=system_clock())
         await asyncio.sleep(fault.seconds)
     finally:
         await _insist(lambda: endpointcare.enable(_desk(world), name, now=system_clock()))
@@ -36,8 +37,8 @@ async def disable(world: World, fault: Fault) -> None:
 
 async def limit(world: World, fault: Fault) -> None:
     """To so many requests a second, and one at a time."""
-    await _change(world, fault, {"rate": round(fault.amount), "max_in_flight": 1})
     try:
+        await _change(world, fault, {"rate": round(fault.amount), "max_in_flight": 1})
         await asyncio.sleep(fault.seconds)
     finally:
         await _insist(lambda: _change(world, fault, {"rate": 0, "max_in_flight": world.in_flight}))

@@ -57,7 +57,7 @@ async def test_every_row_is_read_back_as_it_was_put(registry: Registry) -> None:
 
     directory = await registry.directory()
 
-    assert directory.version == 4
+    assert directory.version == await registry.version() > 0
     assert directory.accounts == {ACME: ACCOUNT}
     assert directory.campaigns_of(ACME) == (campaign,)
     assert directory.sources_by_token == {source.token: source}
@@ -73,7 +73,8 @@ async def test_only_what_changes_something_moves_the_version(registry: Registry)
         await registry.remove(a_campaign()),
     ]
 
-    assert versions == [1, 1, 2, 3, 3]
+    assert versions == sorted(versions)
+    assert [versions.index(version) for version in versions] == [0, 0, 2, 3, 3]
 
 
 async def test_a_discovered_campaign_does_not_replace_a_registered_one(registry: Registry) -> None:
@@ -190,6 +191,24 @@ async def test_a_store_that_was_emptied_is_no_empty_registry(registry: Registry,
     assert (await watch.renew(block=SOON)).campaigns_of(ACME)[0].title == "again"
 
 
+async def test_a_change_that_a_failover_lost_is_forgotten_when_another_one_follows(
+    registry: Registry, store: Store
+) -> None:
+    """Who had read of it would hold for ever what is owed to an endpoint that nobody else has disabled."""
+    await registry.put(an_endpoint())
+    version = await registry.version()
+    watch = Watch(registry, store)
+    await registry.disable(an_endpoint().id, "maintenance")
+    assert (await watch.renew(block=SOON)).disabled
+
+    await store.redis.delete(registry_table("disabled"))
+    await store.redis.set(REGISTRY_VERSION, version)
+    await asyncio.sleep(0.002)
+    await registry.put(a_campaign())
+
+    assert not (await watch.renew(block=SOON)).disabled
+
+
 # ── secrets at rest ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -210,7 +229,7 @@ async def test_a_row_that_is_put_again_unchanged_changes_nothing_though_it_is_se
 
     versions = [await sealed.put(ACCOUNT), await sealed.put(ACCOUNT), await Registry(store, Seals(NEW)).put(ACCOUNT)]
 
-    assert versions == [1, 1, 1]
+    assert len(set(versions)) == 1
 
 
 @pytest.mark.parametrize("seals", [UNSEALED, Seals(OLD)])
@@ -420,7 +439,7 @@ async def test_with_an_endpoint_goes_all_that_is_kept_under_its_name(
 
     await registry.dismiss(lambda directory: directory.endpoints[CRM.id])
 
-    assert await registry.version() == version + 1  # nobody has seen it enabled and still there
+    assert await registry.version() > version  # nobody has seen it enabled and still there
     assert set(await store.redis.keys()) == {b"{registry}:version", b"{registry}:changes", b"{registry}:removed"}
 
 
