@@ -38,10 +38,10 @@ async def disable(world: World, fault: Fault) -> None:
 async def limit(world: World, fault: Fault) -> None:
     """To so many requests a second, and one at a time."""
     try:
-        await _change(world, fault, {"rate": round(fault.amount), "max_in_flight": 1})
+        await _change(world, fault, {"rate": f"{round(fault.amount)}/s", "max_in_flight": 1})
         await asyncio.sleep(fault.seconds)
     finally:
-        await _insist(lambda: _change(world, fault, {"rate": 0, "max_in_flight": world.in_flight}))
+        await _insist(lambda: _change(world, fault, {"rate": "", "max_in_flight": world.in_flight}))
 
 
 async def tell_again(world: World, fault: Fault) -> None:
