@@ -55,7 +55,7 @@ def configure(log: Log, process: str, *, worker: int | None = None, stream: Text
     target = sys.stderr if stream is None else stream
     verbosity = Verbosity(log.level)
     structlog.configure(
-        processors=[_signed(process, worker), *pipeline(log, is_terminal=target.isatty())],
+        processors=[_naming(process, worker), *pipeline(log, is_terminal=target.isatty())],
         wrapper_class=verbosity.wrapper,
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lines(target))),
         cache_logger_on_first_use=True,
@@ -78,14 +78,14 @@ def pipeline(log: Log, *, is_terminal: bool) -> list[Processor]:
     ]
 
 
-def _signed(process: str, worker: int | None) -> Processor:
+def _naming(process: str, worker: int | None) -> Processor:
     names = {"process": process} if worker is None else {"process": process, "worker": worker}
 
-    def sign(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    def name(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
         fields.update(names)
         return fields
 
-    return sign
+    return name
 
 
 class Forward(logging.Handler):

@@ -108,7 +108,7 @@ class Run:
         seconds = min(len(messages) / self.plan.rate, self.plan.minutes * 60)
         planned = schedule(self.plan.seed, faults=self.plan.faults, seconds=seconds, has_replica=self.plan.has_replica)
         faults = asyncio.create_task(self.faults.run(planned))
-        last = max((fault.at + fault.seconds for fault in planned), default=0.0)
+        last = max((fault.end for fault in planned), default=0.0)
         try:
             async with asyncio.timeout(max(seconds, last) + self.plan.patience):
                 await self.provider.run(messages, rate=len(messages) / seconds)

@@ -27,8 +27,9 @@ local function enroll(keys, args)
     redis.call('HSET', keys[1], args[1], args[2])
   end
   local version = math.max(seen + 1, now_ms())
-  redis.call('SET', keys[2], string.format('%.0f', version))
-  redis.call('XADD', keys[3], 'MAXLEN', '~', 1000, '*', 'version', version, 'row', args[1])
+  local written = string.format('%.0f', version)
+  redis.call('SET', keys[2], written)
+  redis.call('XADD', keys[3], 'MAXLEN', '~', 1000, '*', 'version', written, 'row', args[1])
   return version
 end
 
